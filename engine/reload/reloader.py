@@ -79,10 +79,11 @@ class Reloader:
         self._revisions.begin()
         try:
             following = await self._find(request)
-            return await self._make(following, request)
+            number = await self._begin(following, request)
         except BaseException:
             self._revisions.end()
             raise
+        return await self._answer(number)
 
     async def roll_back(self) -> ReloadReport:
         """Take the execution back to the revision before the present one; a trial ends.
@@ -95,18 +96,18 @@ class Reloader:
         trial = self._trial
         if trial is not None:
             trial.book.decide("back", "it was rolled back")
-            await self._wait_for(trial.number)
-            return self.report(trial.number)
+            return await self._answer(trial.number)
         self._require_idle()
         self._execution.require_changeable()
         if not self._revisions.former:
             raise NothingToRollBackError(self._execution.id)
         self._revisions.begin()
         try:
-            return await self._make(self._revisions.former[-1], ReloadRequest())
+            number = await self._begin(self._revisions.former[-1], ReloadRequest())
         except BaseException:
             self._revisions.end()
             raise
+        return await self._answer(number)
 
     def report(self, number: int) -> ReloadReport:
         """Return the report of a reload that has begun."""
@@ -189,8 +190,11 @@ class Reloader:
 
     # The change
 
-    async def _make(self, following: Revision, request: ReloadRequest) -> ReloadReport:
-        """Make a change, in a task of the execution; ``Revisions.begin`` came before."""
+    async def _begin(self, following: Revision, request: ReloadRequest) -> int:
+        """Begin a change, in a task of the execution, and return its number; ``Revisions.begin`` came before.
+
+        From then on only that task may call ``Revisions.end``, however long whoever asked waits.
+        """
         execution = self._execution
         plan = await self._plan(following, request)
         if plan.problems:
@@ -201,6 +205,9 @@ class Reloader:
         report = ReloadReport(number, "switching", self._revisions.number, plan, execution.timestamp())
         self._tell(report)
         execution.spawn(partial(self._switch, number, following, plan, request))
+        return number
+
+    async def _answer(self, number: int) -> ReloadReport:
         await self._wait_for(number)
         return self.report(number)
 

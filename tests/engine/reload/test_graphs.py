@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 
-from engine.errors import InvalidInjectionError, ReloadRefusedError
+from engine.errors import InvalidInjectionError, ReloadRefusedError, ReloadUnderWayError
 from engine.runtime import Runtime, open_runtime
 from proto.message import Injection
 from proto.reload import ReloadRequest
@@ -113,6 +113,32 @@ async def test_what_is_injected_meanwhile_waits_and_is_the_next_versions(nursery
             assert trio.current_time() - began < 0.1
             await execution.wait_quiescent()
         assert heard.values == [["old", "1"], ["new", "2"]]
+
+
+async def test_a_reload_whose_request_is_cancelled_is_still_under_way(nursery: trio.Nursery) -> None:
+    """Whoever asked goes away while a node is waited for: no other reload begins until this one is done."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a")
+        slow = node("symbia.core.delay", config={"ms": 60_000})
+        execution = await start(runtime, document({"slow": slow, "a": "own.a"}, ["slow:out > a:in"]))
+        runtime.observe(told := Told())
+        await send(execution, "slow", [[]])
+        await runtime.library.replace_component("own.a", component("own.a", "2", STAMP))
+        asked = trio.CancelScope()
+
+        async def ask() -> None:
+            with asked:
+                await _reload_messagewise(execution)
+
+        nursery.start_soon(ask)
+        while not told.reports:
+            await trio.lowlevel.checkpoint()
+        asked.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(ReloadUnderWayError):
+            await _reload_messagewise(execution)
+        assert told.states == ["switching"]
+        await execution.stop()
 
 
 async def _reload_messagewise(execution: Any) -> None:
