@@ -89,6 +89,11 @@ class EdgeControl:
         """The names of the edges, by index."""
         return edge_names(self._shared.graph.edges)
 
+    def change_graph(self) -> None:
+        """Know the edges of another graph from now on, to none of which a command was obeyed yet."""
+        self.__dict__.pop("names", None)
+        self.revisions.clear()
+
     def hold(self, queue: Queue) -> None:
         """Hold an edge: what waits on it and what comes stays there. Idempotent; nothing where it is closed.
 

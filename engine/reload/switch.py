@@ -286,6 +286,7 @@ class Switch:
         if self._is_whole:
             rewiring = Rewiring(shared, execution.injector, self._old, self._new)
             lost = rewiring.apply(self._queues)
+            execution.edge_control.change_graph()
         else:
             for node in self._new.nodes:
                 shared.inboxes[node.index].widen(node.capacity, node.overflow)

@@ -57,6 +57,16 @@ async def test_nodes_come_and_go_and_the_others_keep_what_they_have() -> None:
         assert await outputs_of(execution, "sum", [1]) == [{"by": "1", "total": 24}]
 
 
+async def test_edges_are_named_as_the_next_graph_names_them() -> None:
+    """Edges were looked at before another one came: all can be looked at."""
+    async with open_runtime() as runtime:
+        execution = await start(runtime, row(PASS, PASS))
+        assert [each.edge for each in await execution.read_edges()] == ["0"]
+        await runtime.library.replace_graph(execution.graph_id, row(PASS, PASS, PASS))
+        await reload(execution, graph="latest")
+        assert [each.edge for each in await execution.read_edges()] == ["0", "1"]
+
+
 async def test_no_message_sees_two_versions() -> None:
     """While messages stream in by two ways that join, all is reloaded again and again: each stamp is whole."""
     async with open_runtime() as runtime:
