@@ -274,14 +274,15 @@ class Recordings:
 
     async def _write_waiting(self) -> None:
         while self._store is not None and (self._waiting or self._stale or self._changes):
-            changes, stale = self._changes, self._stale
-            self._changes, self._stale = [], {}
+            if not await self._write_removals(self._store) and not (self._waiting or self._stale):
+                return  # whoever comes next tries again
+            stale, self._stale = self._stale, {}
             chunks = [self._waiting.popleft() for _ in range(min(len(self._waiting), WRITTEN_TOGETHER))]
             self._waiting_bytes -= sum([len(chunk.body) for _, chunk in chunks])
             try:
-                written = await self._write_together(self._store, changes, stale.values(), chunks)
+                written = await self._write_together(self._store, stale.values(), chunks)
             except BaseException:  # cancelled before they were handed over: whoever comes next writes them
-                self._changes, self._stale = changes + self._changes, {**stale, **self._stale}
+                self._stale = {**stale, **self._stale}
                 self._waiting.extendleft(reversed(chunks))
                 self._waiting_bytes += sum([len(chunk.body) for _, chunk in chunks])
                 raise
@@ -291,23 +292,38 @@ class Recordings:
                 else:
                     recording.lose(chunk)
 
+    async def _write_removals(self, store: Store) -> bool:
+        """Write what was let go of, by itself; keep it for the next time, and return False, where that fails."""
+        changes, self._changes = self._changes, []
+        if not changes:
+            return True
+        try:
+            await store.write(changes)
+        except BaseException as error:
+            self._changes = changes + self._changes
+            if not isinstance(error, StoreError):
+                raise
+            self._complain(error)
+            return False
+        return True
+
     async def _write_together(
         self,
         store: Store,
-        changes: Sequence[Change],
         stale: Iterable[Recording],
         chunks: Sequence[tuple[Recording, Chunk]],
     ) -> bool:
-        """Write changes, the records of recordings, and chunks; return whether that was possible."""
+        """Write the records of recordings, and chunks; return whether that was possible."""
         now_ms = self.now_ms()
-        made = [*changes]
-        made += [await self._record_of(each) for each in stale if self._by_id.get(each.id) is each]
+        made: list[Change] = [await self._record_of(each) for each in stale if self._by_id.get(each.id) is each]
         own = [(each, chunk) for each, chunk in chunks if self._by_id.get(each.id) is each]
         for recording, chunk in own:
             made.append(Append(_stream_of(recording), [Entry(chunk.last, chunk.body, now_ms)]))
-        for recording in {each.id: each for each, _ in own}.values():
-            if recording.is_trimmed:
-                made.append(Trim(_stream_of(recording), first=recording.figures.first))
+        made += [
+            Trim(_stream_of(recording), first=recording.figures.first)
+            for recording in {each.id: each for each, _ in own}.values()
+            if recording.is_trimmed
+        ]
         try:
             await store.write(made)
         except StoreError as error:

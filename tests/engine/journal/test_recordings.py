@@ -1,7 +1,7 @@
 """Recordings are kept: across restarts where there is a store, each owner's for themselves, within bounds."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from engine.wall_clock import WallClock
 from proto.execution import ExecuteOptions
 from proto.message import Injection
 from store.errors import StoreError
-from store.protocol import Record, Stream
+from store.protocol import Change, Record, Removal, Stream
 from store.sqlite import SqliteStore, open_sqlite_store
 from tests.engine.executions import document
 from tests.engine.journal.recorded import ended, file_of, records_of, started, values_to
@@ -98,6 +98,28 @@ async def test_a_disk_that_fails_stops_no_execution(tmp_path: Path) -> None:
         assert figures.lost > 0
         assert not figures.is_complete
         assert runtime.execution(execution_id).head().state == "completed"
+
+
+async def test_a_removal_that_the_disk_refused_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not back after a restart."""
+    async with kept(tmp_path) as (runtime, _):
+        execution_id = await recorded(runtime, 1)
+    async with kept(tmp_path) as (runtime, store):
+        write, failed = store.write, trio.Event()
+
+        async def failing(changes: Sequence[Change]) -> None:
+            if not failed.is_set() and any(isinstance(each, Removal) for each in changes):
+                failed.set()
+                raise StoreError("the disk is full")
+            await write(changes)
+
+        monkeypatch.setattr(store, "write", failing)
+        runtime.recordings.remove(execution_id)
+        await failed.wait()
+    async with kept(tmp_path) as (runtime, _):
+        assert not runtime.recordings.of(None)
 
 
 async def test_of_too_many_the_oldest_go() -> None:
