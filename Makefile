@@ -68,7 +68,8 @@ test-fast: setup
 	$(PYTEST) tests/proto tests/engine tests/workers tests/pages/test_docs.py tests/test_docstrings.py
 
 # What starts many processes or takes long by itself; `make test` has six minutes on two cores.
-LONG := tests/fuzz tests/stalls tests/mutants/test_mutants.py tests/benchmarks/test_results.py tests/test_packaging.py \
+LONG := tests/test_leftovers.py tests/benchmarks/test_bench_sockets.py tests/service/test_seat_taken_over.py \
+	tests/service/cli/test_doctor.py tests/fuzz tests/stalls tests/mutants/test_mutants.py tests/benchmarks/test_results.py tests/test_packaging.py \
 	tests/service/console/test_stories.py tests/service/cli/test_streams.py tests/service/cli/test_signals.py tests/service/network/test_relay.py
 SHORT := --ignore tests/attacks $(LONG:%=--ignore %)
 
