@@ -60,7 +60,7 @@ async def open_large(runtime: Runtime) -> Execution:
     document = {"symbia": "1.0", "name": "Large", "nodes": nodes, "edges": edges, "metadata": {"role": "service"}}
     graph = await runtime.library.load_graph(document)
     begun = await runtime.execute(graph.id)
-    execution = runtime._executions[begun.id]  # noqa: SLF001 - measured from within
+    execution = runtime._executions.underway[begun.id]  # noqa: SLF001 - measured from within
     await runtime.execution(begun.id).inject([Injection("n0", "in", msgspec.Raw(b"1"))])
     await execution.wait_quiescent()
     await execution.pause()

@@ -5,6 +5,7 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     replaying/    recordings run again, and compared
     testing/      for authors: a component or a graph under its cases
     runtime, handle, views, library, totals, history    the door, what is handed out there, what is loaded and kept
+    running/      all executions: put together, started, known, and gone on with after a restart
     loaded_graphs, graph_finder, versions    the graphs that are loaded, those that others name, and those before
     own_components    the components that owners registered, and the graphs that follow them
     keeping/, restoring    what outlives the process, and the start from it

@@ -24,7 +24,8 @@ from engine.limits import EngineLimits
 from engine.replaying.answers import Answers
 from engine.replaying.arranged_inbox import ArrangedInbox, arrange
 from engine.replaying.script import FIRED, Emission, Place, Script, Step
-from engine.runtime import Rerun, Runtime, open_runtime
+from engine.running.assembly import Rerun
+from engine.runtime import Runtime, open_runtime
 from engine.testing.simulated_time import SAME_SECONDS, SimulatedTime, StuckError
 from proto.execution import ExecuteOptions, ExecutionState
 

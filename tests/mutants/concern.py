@@ -21,6 +21,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engine/cooperative": ("tests/engine/cooperative", "tests/engine/execution", "tests/engine/compile"),
     "engine/memory": ("tests/engine/memory", "tests/engine/execution"),
     "engine/handle.py": ("tests/engine/test_runtime.py", "tests/engine/execution", "tests/service/auth"),
+    "engine/running": ("tests/engine/test_runtime.py", "tests/engine/durability", "tests/engine/reload"),
     "engine": ("tests/engine/test_*.py",),
     "wasm_host/compile": ("tests/wasm_host/compile", "tests/wasm_host/test_host.py"),
     "wasm_host/component_model": ("tests/wasm_host/component_model",),

@@ -437,7 +437,7 @@ async def test_what_programs_keep_goes_on(chaining: bool) -> None:
         again = await runtime.start_from(checkpoint, ExecuteOptions(completion="manual"), execution_id=begun.id)
         assert again.id == begun.id
         assert [each.id for each in runtime.executions()] == [begun.id]
-        execution = runtime._executions[begun.id]
+        execution = runtime._executions.underway[begun.id]
         tap = OutputTap()
         execution.add_flow_observer(tap)
         await execution.inject([(0, Message(0, b"0"))], final=True)

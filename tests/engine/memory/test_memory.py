@@ -12,7 +12,8 @@ import trio.testing
 from engine.errors import MemoryBoundError, OwnerMemoryError
 from engine.limits import EngineLimits
 from engine.memory.starvation import PATIENCE_SECONDS
-from engine.runtime import EXECUTION_BYTES, NODE_BYTES, Runtime, open_runtime
+from engine.running.assembly import EXECUTION_BYTES, NODE_BYTES
+from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
 from proto.message import Injection
 from tests.engine.executions import Tap, document, node

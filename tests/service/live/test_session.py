@@ -136,14 +136,14 @@ async def test_after_unsubscribing_nothing_more_comes() -> None:
         await client.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=1)
         await trio.sleep(1)
         assert client.names[count:] == ["execution:injected"]
-        assert live.runtime._executions[execution_id].shared.flow_observers == ()
+        assert live.runtime._executions.underway[execution_id].shared.flow_observers == ()
 
 
 async def test_who_wants_no_flow_costs_the_engine_nothing() -> None:
     """Lifecycle and metrics alone do not make the engine tell of each hop; the first who wants hops does."""
     async with open_live_runtime() as live:
         client, execution_id = await running(live, "a", "b", events=["metrics:update"])
-        shared = live.runtime._executions[execution_id].shared
+        shared = live.runtime._executions.underway[execution_id].shared
         assert shared.flow_observers == ()
         await client.say("execution:subscribe", executionId=execution_id)
         assert len(shared.flow_observers) == 1
