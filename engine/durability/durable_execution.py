@@ -150,7 +150,7 @@ class DurableExecution(Execution):
         self, messages: Sequence[Located], cause: str, *, is_final: bool
     ) -> InjectionReceipt:
         self._charge(messages)
-        self._number(messages)
+        self.intake.number(messages)
         entry = entry_of(self.graph, messages, is_final=is_final)
         held: list[int] = []
         try:
@@ -165,10 +165,10 @@ class DurableExecution(Execution):
     def _take(self, messages: Sequence[Located], cause: str, *, is_final: bool) -> int:
         """Take in messages that are in the log, and charged; return how many are held."""
         self._require_living("inject into")
-        self._report(messages, cause)
+        self.intake.report(messages, cause)
         held = self.injector.accept(messages)
         if messages:
-            self._note_injection()
+            self.intake.note()
         if held:
             self._drain()
         if is_final:
@@ -255,7 +255,7 @@ class DurableExecution(Execution):
 
     def number_beginning(self, messages: Sequence[Located]) -> None:
         """Give the messages that it begins with their numbers, before they are written."""
-        self._number(messages)
+        self.intake.number(messages)
 
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, which are in the log, and no others after them; unless it has ended already."""
@@ -337,10 +337,10 @@ class DurableExecution(Execution):
     def _take_again(self, messages: Sequence[Located], end_of_input: str) -> None:
         if self._nursery is None or self.is_ending:
             return
-        self._report(messages, "")
+        self.intake.report(messages, "")
         self.injector.preload(messages)
         if messages:
-            self._note_injection()
+            self.intake.note()
             self._drain()
         if end_of_input:
             self._close_input(end_of_input)

@@ -17,15 +17,14 @@ from typing import ClassVar
 
 import msgspec
 import trio
-from msgspec.structs import force_setattr
 
 from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import NOTHING_FILLED, FilledGraph
 from engine.contracts.handler import Handler
 from engine.contracts.observer import ExecutionObserver
-from engine.cooperative.slices import Breaks, in_slices
-from engine.errors import CheckpointMismatchError, IllegalTransitionError, InputsClosedError
+from engine.cooperative.slices import in_slices
+from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import SEED_BITS, Maker, Sources, StandIn, build_instances, no_stand_in, shared_of
 from engine.execution.cutting import cut_of
 from engine.execution.edge_commands import EdgeCommands
@@ -36,10 +35,12 @@ from engine.execution.heritage import Heritage
 from engine.execution.injection import Located
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
+from engine.execution.intake import Intake
 from engine.execution.lifecycle import Command, Lifecycle
 from engine.execution.masking import masked_failure
 from engine.execution.node_tasks import NodeTasks, clean_up
 from engine.execution.node_times import Readings
+from engine.execution.phases import flush, initialize, take_up
 from engine.execution.revisions import Revision, Revisions
 from engine.execution.snapshots import ReadableExecution
 from engine.execution.watched import Debugging
@@ -136,6 +137,7 @@ class Execution(ReadableExecution):
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account, values.mask
         )
         self.injector = Injector(self.shared)
+        self.intake = Intake(self.shared)
         self.instances: list[Instance] = []  # made by its own task: there may be a thousand
         self.edge_control = EdgeControl(self.shared, self.instances)
         self.debugger: Debugging | None = None  # from the first breakpoint on
@@ -222,7 +224,7 @@ class Execution(ReadableExecution):
         if self._input.is_closed:
             raise InputsClosedError(self.id, self._input.why)
         try:
-            self._accept(messages, cause)
+            self.intake.accept(messages, cause)
             held = await self.injector.inject(messages)
         except BaseException:
             if self.shared.recorder is not None:
@@ -230,7 +232,7 @@ class Execution(ReadableExecution):
             raise
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
-                self._note_injection(messages)
+                self.intake.note(messages)
         if final:
             self._close_input()
         return InjectionReceipt(accepted=len(messages), queued=held > 0)
@@ -238,36 +240,11 @@ class Execution(ReadableExecution):
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
         if self._nursery is not None and not self.is_ending:
-            self._accept(messages)
+            self.intake.accept(messages)
             self.injector.preload(messages)
             self._nursery.start_soon(self.injector.drain)
-            self._note_injection(messages)
+            self.intake.note(messages)
             self._close_input(BEGUN)
-
-    def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
-        """Give messages numbers in the order in which they go in, and report them to those who watch."""
-        self._number(messages)
-        self._report(messages, cause)
-
-    def _number(self, messages: Sequence[Located]) -> None:
-        sequence = self.shared.next_sequence
-        for _, message in messages:  # frozen, but nobody has seen them; new ones would cost twice as much
-            force_setattr(message, "sequence", sequence())
-
-    def _report(self, messages: Sequence[Located], cause: str) -> None:
-        shared = self.shared
-        shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
-        if shared.recorder is not None:
-            shared.recorder.injected_together(messages)
-        for observer in shared.flow_observers:
-            observer.injected([message for _, message in messages], cause)
-
-    def _note_injection(self, messages: Sequence[Located] = ()) -> None:
-        shared = self.shared
-        now = shared.counters.last_activity_seconds = trio.current_time()
-        if messages and now >= shared.ages.next_seconds:
-            shared.ages.mark(now, messages[0][1].sequence)
-        self._input.note_injection(now)
 
     async def pause(self) -> None:
         """Hold all messages. When this returns, no handler is running and none will start.
@@ -404,6 +381,12 @@ class Execution(ReadableExecution):
             self._error = masked_failure(self.shared.mask, error)
         self._scope.cancel()
 
+    def _has_failed(self, error: ExecutionError | None) -> bool:
+        """Fail where there is an error; return whether there is."""
+        if error is not None:
+            self.fail(error)
+        return error is not None
+
     def _require_living(self, command: str) -> None:
         if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
             raise IllegalTransitionError(self.id, command, self.state, self.ending)
@@ -498,14 +481,17 @@ class Execution(ReadableExecution):
             going_on = self._going_on
             if going_on is None:
                 await in_slices(self._build(self.instances, self.shared))
-            elif not await self._take_up(going_on):
+            elif self._has_failed(
+                await take_up(going_on, self._build, self.instances, self.shared, self.injector, self.edge_control)
+            ):
                 return
-            if not await self._initialize():
+            self._apply("initialize")
+            if self._has_failed(await initialize(self.graph.order, self.instances)):
                 return
             self._started_at = self._started_at or self._clock.timestamp()
             self.shared.counters.started_seconds = trio.current_time()
             if any(instance.has_initial_output for instance in self.instances):
-                self._note_injection()
+                self.intake.note()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 for task in self._to_spawn:
@@ -522,7 +508,8 @@ class Execution(ReadableExecution):
                     if self.revisions.is_busy:  # then its messages are held back, and come when that is over
                         await self.revisions.close()
                     self.revisions.is_over = True
-                    await self._flush()
+                    self.edge_control.is_concluding = True
+                    await flush(self.graph.order, self.instances, self.shared.in_flight)
                     await self.shared.gate.enter()  # what is paused does not end
                     self.shared.gate.leave()
                     self._is_drained = True
@@ -534,22 +521,6 @@ class Execution(ReadableExecution):
             limit = f"{self._timeout_ms:.16g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
 
-    async def _take_up(self, going_on: GoingOn) -> bool:
-        """Build what goes on from a checkpoint; False if it cannot.
-
-        As a whole, whatever happens meanwhile: what was accepted before is accounted for at any end.
-        """
-        with trio.CancelScope(shield=True):
-            await in_slices(self._build(self.instances, self.shared))
-            going_on.begin_groups(self.shared)
-            try:
-                await in_slices(going_on.restore_handlers(self.instances))
-            except CheckpointMismatchError as error:
-                self.fail(ExecutionError(str(error)))
-                return False
-            await in_slices(going_on.begin_nodes(self.shared, self.instances, self.injector, self.edge_control))
-        return True
-
     async def _go_on(self, going_on: GoingOn) -> None:
         """Be as the execution was that this one goes on from, before any node runs."""
         checkpoint = going_on.checkpoint
@@ -560,31 +531,9 @@ class Execution(ReadableExecution):
         if checkpoint.input_end is not None:
             self._input.close(checkpoint.input_end)
         if self.shared.in_flight.count or checkpoint.processed:
-            self._note_injection()
+            self.intake.note()
         going_on.tell_late(self.shared, self.instances)
         self._going_on = None
-
-    async def _initialize(self) -> bool:
-        """Initialise all instances, in topological order; False if one failed."""
-        self._apply("initialize")
-        breaks = Breaks()
-        for index in self.graph.order:
-            instance = self.instances[index]
-            error = await instance.initialize()
-            await breaks.offer()
-            if error is not None:
-                text = f"Node {instance.node.id} failed to initialize: {error.name}: {error.message}"
-                self.fail(ExecutionError(text, instance.node.id, error.stack or None))
-                return False
-        return True
-
-    async def _flush(self) -> None:
-        """Let every instance give out what it holds, those that feed others first."""
-        self.edge_control.is_concluding = True
-        for index in self.graph.order:
-            if not self.instances[index].is_concluded:
-                await self.instances[index].flush()
-            await self.shared.in_flight.wait_quiescent()
 
     async def _clean_up(self) -> None:
         """Clean up every initialised instance, whatever happens to this task meanwhile."""
