@@ -63,7 +63,7 @@ class DurableExecution(Execution):
     @property
     def is_suspended(self) -> bool:
         """True where it has come to rest and is to go on: in another process, or when it can."""
-        if self._is_going_on and not self._timeout.cancelled_caught:
+        if self._is_going_on and not self._scopes.timeout.cancelled_caught:
             return not self.is_told_to_stop
         return self.state is ExecutionState.CANCELLED and not self.is_told_to_stop
 
@@ -100,7 +100,7 @@ class DurableExecution(Execution):
 
     async def take_last_checkpoint(self) -> None:
         """Take a checkpoint, if anything has happened since the last one, before it comes to rest."""
-        if self._is_in.is_set() and self.checkpoints.age_seconds and self._nursery is not None:
+        if self._is_in.is_set() and self.checkpoints.age_seconds and self._scopes.nursery is not None:
             await self.checkpoints.try_to_take()
 
     def _generation(self) -> int:
@@ -295,11 +295,11 @@ class DurableExecution(Execution):
             CannotGoOnError: it did not come so far, and has come to rest.
         """
         await self.started.wait()
-        if self._timeout.cancelled_caught or (self.is_told_to_stop and self.is_ending):  # that is its end
+        if self._scopes.timeout.cancelled_caught or (self.is_told_to_stop and self.is_ending):  # that is its end
             return
         try:
             messages, end_of_input = self._said_by(entries)
-            if self._nursery is None or self.is_ending:
+            if self._scopes.nursery is None or self.is_ending:
                 raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
             self._charge(messages)
         except EngineError:
@@ -314,7 +314,7 @@ class DurableExecution(Execution):
         self._is_in.set()
         if drain:
             self.is_told_to_stop = True
-            self._nursery.start_soon(partial(super().stop, drain=True))
+            self._scopes.nursery.start_soon(partial(super().stop, drain=True))
 
     def _said_by(self, entries: Sequence[Accepted]) -> tuple[list[Located], str]:
         """Return the messages of entries, and why no more come after them; take note of commands."""
@@ -335,7 +335,7 @@ class DurableExecution(Execution):
         return messages, end_of_input
 
     def _take_again(self, messages: Sequence[Located], end_of_input: str) -> None:
-        if self._nursery is None or self.is_ending:
+        if self._scopes.nursery is None or self.is_ending:
             return
         self.intake.report(messages, "")
         self.injector.preload(messages)
@@ -346,8 +346,8 @@ class DurableExecution(Execution):
             self._close_input(end_of_input)
 
     def _drain(self) -> None:
-        if self.injector.is_open and self._nursery is not None:
-            self._nursery.start_soon(self.injector.drain)
+        if self.injector.is_open and self._scopes.nursery is not None:
+            self._scopes.nursery.start_soon(self.injector.drain)
 
     # Memory, and what is allowed
 

@@ -42,6 +42,7 @@ from engine.execution.node_tasks import NodeTasks, clean_up
 from engine.execution.node_times import Readings
 from engine.execution.phases import flush, initialize, take_up
 from engine.execution.revisions import Revision, Revisions
+from engine.execution.scopes import Scopes
 from engine.execution.snapshots import ReadableExecution
 from engine.execution.watched import Debugging
 from engine.limits import EngineLimits
@@ -132,9 +133,18 @@ class Execution(ReadableExecution):
         self.parameters = parameters
         self.node_tasks: NodeTasks | None = None  # from the state RUNNING on
         self.retired: list[tuple[Instance, Handler]] = []  # of former revisions, to be cleaned up after at the end
+        self._scopes = Scopes()
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
         self.shared = shared_of(graph)(
-            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account, values.mask
+            execution_id,
+            graph,
+            limits,
+            observers,
+            self.fail,
+            clock.timestamp,
+            self._scopes.spawn,
+            account,
+            values.mask,
         )
         self.injector = Injector(self.shared)
         self.intake = Intake(self.shared)
@@ -145,12 +155,6 @@ class Execution(ReadableExecution):
             self.shared, self.edge_control, lambda: self.state, lambda: self.is_ending
         )
         self._input = self.shared.input
-        # Whatever ends it early cancels ``_scope``, which lies around all but the cleanup. ``_timeout`` lies
-        # within it, and ``_nursery`` within that: there is one from the state RUNNING on, until ``empty``.
-        self._scope = trio.CancelScope()
-        self._timeout = trio.CancelScope()
-        self._nursery: trio.Nursery | None = None
-        self._to_spawn: list[Callable[[], Awaitable[None]]] = []  # when there is one
         self._spent_seconds = 0.0  # of its time, in an earlier process
         # How it ends is decided by these two, when nothing runs any more: the first error, or all was processed.
         self._error: ExecutionError | None = None
@@ -174,9 +178,7 @@ class Execution(ReadableExecution):
     @property
     def is_ending(self) -> bool:
         """True while its tasks are being cancelled, or have been: only the cleanup and the end are to come."""
-        if self._scope.cancel_called or self._timeout.cancel_called:
-            return True
-        return self._nursery is not None and self._nursery.cancel_scope.cancel_called
+        return self._scopes.is_ending
 
     def head(self) -> ExecutionSnapshot:
         """Return the execution at this moment; while it lives, without its instances and its metrics."""
@@ -239,10 +241,10 @@ class Execution(ReadableExecution):
 
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
-        if self._nursery is not None and not self.is_ending:
+        if self._scopes.nursery is not None and not self.is_ending:
             self.intake.accept(messages)
             self.injector.preload(messages)
-            self._nursery.start_soon(self.injector.drain)
+            self._scopes.nursery.start_soon(self.injector.drain)
             self.intake.note(messages)
             self._close_input(BEGUN)
 
@@ -277,8 +279,8 @@ class Execution(ReadableExecution):
         self._record("resume")
         self._input.resume()
         self.injector.open()
-        if self._nursery is not None:
-            self._nursery.start_soon(self.injector.drain)
+        if self._scopes.nursery is not None:
+            self._scopes.nursery.start_soon(self.injector.drain)
         self.shared.gate.open()
         if self._is_pause_told:
             self._is_pause_told = False
@@ -353,7 +355,7 @@ class Execution(ReadableExecution):
         if drain and not self.is_ending:
             # The deadline is the execution's own: it holds also when nobody waits for the answer any more.
             deadline = trio.current_time() + self._limits.stop_seconds * 0.75
-            self._scope.deadline = min(self._scope.deadline, deadline)
+            self._scopes.shorten(deadline)
             if not self.started.is_set():
                 await self.started.wait()  # what has just begun may have been given its inputs
             if self.debugger is not None:
@@ -373,13 +375,13 @@ class Execution(ReadableExecution):
     def abandon(self) -> None:
         """End at once, without waiting for it. What is ending already keeps its reason, such as its timeout."""
         if not self.is_ending:
-            self._scope.cancel()
+            self._scopes.whole.cancel()
 
     def fail(self, error: ExecutionError) -> None:
         """End because of an error; the first one is kept."""
         if self._error is None:
             self._error = masked_failure(self.shared.mask, error)
-        self._scope.cancel()
+        self._scopes.whole.cancel()
 
     def _has_failed(self, error: ExecutionError | None) -> bool:
         """Fail where there is an error; return whether there is."""
@@ -405,7 +407,6 @@ class Execution(ReadableExecution):
         holds is free only when a full collection comes by, which may take hundreds of megabytes' worth of new
         objects. So the circle is emptied; what is left of it is small.
         """
-        self._to_spawn.clear()
         self.injector.empty()
         self.edge_control.empty()
         self.debugger = None
@@ -413,13 +414,13 @@ class Execution(ReadableExecution):
         self.shared.empty()
         for instance in self.instances:
             instance.empty()
-        self._nursery = None
+        self._scopes.empty()
 
     def spawn(self, task: Callable[[], Awaitable[None]]) -> bool:
         """Start a task that ends with it; return False where it is ending. For who changes it while it runs."""
-        if self._nursery is None or self.is_ending:
+        if self._scopes.nursery is None or self.is_ending:
             return False
-        self._nursery.start_soon(task)
+        self._scopes.nursery.start_soon(task)
         return True
 
     def require_changeable(self) -> None:
@@ -451,23 +452,16 @@ class Execution(ReadableExecution):
         """Return the present wall time, ISO 8601 in UTC."""
         return self._clock.timestamp()
 
-    def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Start a task that ends with this execution at the latest."""
-        if self._nursery is None:  # it goes on from a checkpoint, and messages wait already
-            self._to_spawn.append(task)
-        else:
-            self._nursery.start_soon(task)
-
     async def run(self) -> None:
         """Run the execution from its beginning to its end. Raises nothing but Trio's ``Cancelled``."""
         try:
-            with self._scope:
+            with self._scopes.whole:
                 await self._live()
         except Exception as error:  # noqa: BLE001 - a fault of ours ends this execution and no other
             stack = "".join(traceback.format_exception(error))
             self.fail(ExecutionError(f"Internal error: {error!r}", stack=stack))
         finally:
-            self._scope.cancel()  # whatever the end is, no command is taken any more
+            self._scopes.whole.cancel()  # whatever the end is, no command is taken any more
             self.injector.end()
             await self._clean_up()
             with trio.CancelScope(shield=True):
@@ -476,8 +470,8 @@ class Execution(ReadableExecution):
 
     async def _live(self) -> None:
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
-        self._timeout.deadline = trio.current_time() + seconds - self._spent_seconds
-        with self._timeout:
+        self._scopes.timeout.deadline = trio.current_time() + seconds - self._spent_seconds
+        with self._scopes.timeout:
             going_on = self._going_on
             if going_on is None:
                 await in_slices(self._build(self.instances, self.shared))
@@ -493,10 +487,7 @@ class Execution(ReadableExecution):
             if any(instance.has_initial_output for instance in self.instances):
                 self.intake.note()
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                for task in self._to_spawn:
-                    nursery.start_soon(task)
-                self._to_spawn.clear()
+                self._scopes.begin(nursery)
                 node_tasks = self.node_tasks = NodeTasks(self.instances, nursery)
                 self._apply("run")
                 if going_on is not None:
@@ -517,7 +508,7 @@ class Execution(ReadableExecution):
                 finally:
                     self.shared.gate.bar()
                     await node_tasks.dismiss()
-        if self._timeout.cancelled_caught:
+        if self._scopes.timeout.cancelled_caught:
             limit = f"{self._timeout_ms:.16g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
 
@@ -527,7 +518,7 @@ class Execution(ReadableExecution):
         if checkpoint.is_paused:
             await self.pause()
         else:
-            self._spawn(self.injector.drain)
+            self._scopes.spawn(self.injector.drain)
         if checkpoint.input_end is not None:
             self._input.close(checkpoint.input_end)
         if self.shared.in_flight.count or checkpoint.processed:

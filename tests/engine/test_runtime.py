@@ -249,7 +249,7 @@ async def test_a_crash_in_one_execution_does_not_reach_another() -> None:
     """A fault of the engine's own ends the execution in which it happens, and no other."""
     async with runtime_with(document({"a": PASS})) as (runtime, graph_id):
         broken, sound = await runtime.execute(graph_id), await runtime.execute(graph_id)
-        nursery = runtime._executions.underway[broken.id]._nursery
+        nursery = runtime._executions.underway[broken.id]._scopes.nursery
         assert nursery is not None
         nursery.start_soon(crash)
         snapshot = await runtime.execution(broken.id).wait_finished()
