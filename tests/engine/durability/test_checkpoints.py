@@ -212,7 +212,7 @@ async def test_what_is_processed_makes_a_checkpoint_due(tmp_path: Path) -> None:
     graph = document({"a": node("symbia.core.passthrough")})
     async with kept_runtime(tmp_path) as runtime:
         execution = (await runtime.execute((await runtime.library.load_graph(graph)).id, DURABLE)).id
-        durable = runtime._executions[execution]
+        durable = runtime._executions.underway[execution]
         assert isinstance(durable, DurableExecution)
         await durable.checkpoints.take()
         assert not runtime.durability().age_seconds

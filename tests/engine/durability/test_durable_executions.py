@@ -312,14 +312,14 @@ async def test_what_is_ended_while_it_is_looked_at_stays_so(
             handle = runtime.execution(execution)
             assert handle.head().state is ExecutionState.PENDING
             with pytest.raises(ExecutionExistsError):
-                runtime._refuse_taken(execution, "")
+                runtime._executions.refuse_taken(execution, "")
             await handle.stop()
             if is_found:
                 return await fill_graph(*asked)
             raise CannotGoOnError("it lacks something")
 
         if is_found:
-            monkeypatch.setattr("engine.runtime.fill_graph", look)
+            monkeypatch.setattr("engine.running.assembly.fill_graph", look)
         else:
             monkeypatch.setattr(runtime.library, "graph_in_version", look)
         await runtime.restore()

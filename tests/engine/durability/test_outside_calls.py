@@ -98,7 +98,7 @@ async def test_a_key_is_known_while_its_call_may_come_again(tmp_path: Path, *, w
     graph = document({"a": node("symbia.core.accumulator", config={"count": 9, "timeoutMs": 3_600_000})})
     async with kept_runtime(tmp_path) as runtime:
         execution = (await runtime.execute((await runtime.library.load_graph(graph)).id, DURABLE)).id
-        durable = runtime._executions[execution]
+        durable = runtime._executions.underway[execution]
         assert isinstance(durable, DurableExecution)
         durable.calls.begin_again(KeptCalls(known=(Called("b", b"digest", "key"),)), ())
         if waits == "command":
