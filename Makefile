@@ -5,6 +5,8 @@ PORT ?= 5006
 MINUTES ?= 3
 KILLS ?= 200
 export PORT
+# Where the surroundings forbid it, each of the hundreds of processes that the tests start would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal

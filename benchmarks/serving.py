@@ -14,6 +14,9 @@ import trio
 
 from tests.fakes.identity import serving_identity
 
+# A service that is started twice has its bytecode; surroundings that forbid to keep it would be what is measured.
+WARM = {"PYTHONDONTWRITEBYTECODE": ""}
+
 
 class Served(msgspec.Struct, frozen=True):
     """A service that answers at a port of this machine."""
@@ -35,7 +38,7 @@ class Served(msgspec.Struct, frozen=True):
 @contextmanager
 def serve(**settings: str) -> Iterator[Served]:
     """A service without a log of its requests, which would be measured too; ``settings`` are variables for it."""
-    environment = {**os.environ, "PORT": "0", "LOG_LEVEL": "warning", "AUTH": "", **settings}
+    environment = {**os.environ, **WARM, "PORT": "0", "LOG_LEVEL": "warning", "AUTH": "", **settings}
     with subprocess.Popen(
         [sys.executable, "-m", "service", "serve"], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
