@@ -151,18 +151,24 @@ class GroupedInstance(Instance):
         group, first = self._going_on or (groups.open(opener, message.lane, outer), 0)
         self._going_on = None
         hand.group, hand.first_item, hand.next_item = group, first, first
-        for index, emission in enumerate(outcome.emissions, first):
-            while self._concurrency and opener.under_way >= self._concurrency:
-                await opener.waiting.park()
-            place = groups.begin(group, index)
-            PRESENT.set(place)
-            if not self._sent_at_once((emission,), message):
-                await self.emitter.emit_all(Outcome((emission,)), message)
-            groups.settle(place)
-            hand.next_item = index + 1
-            if index % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
-                await trio.lowlevel.checkpoint()
-                await groups.pace.keep()
+        left = 0
+        try:
+            for index, emission in enumerate(outcome.emissions, first):
+                while self._concurrency and opener.under_way >= self._concurrency:
+                    await opener.waiting.park()
+                place = groups.begin(group, index)
+                PRESENT.set(place)
+                if not self._sent_at_once((emission,), message):
+                    await self.emitter.emit_all(Outcome((emission,)), message)
+                groups.settle(place)
+                left += 1
+                hand.next_item = index + 1
+                if index % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
+                    await trio.lowlevel.checkpoint()
+                    await groups.pace.keep()
+        except trio.Cancelled:
+            self.emitter.cut.note(left + self.emitter.cut.left, len(outcome.emissions))
+            raise
         hand.group = None
         groups.end_opening(group)
 

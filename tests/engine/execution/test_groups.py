@@ -386,6 +386,20 @@ async def test_stop_in_the_midst() -> None:
 
 
 @pytest.mark.usefixtures("autojump_clock")
+@pytest.mark.parametrize(("items", "unprocessed"), [([1, 2, 3], 0), ([1, 2, 3, 4], 1)])
+async def test_an_array_is_processed_once_its_last_item_is_on_its_way(items: list[int], unprocessed: int) -> None:
+    """Also where that one still waits for room when the end cuts it off; while others are to follow, it is not."""
+    nodes = {**AROUND, "f": node("gated", inbox={"capacity": 1})}
+    graph = document(nodes, ["e:out > f:in", "f:out > g:in"])
+    async with open_execution(graph, Journal(), more=PARTS) as execution:
+        await inject(execution, "e:in", items)
+        await trio.testing.wait_all_tasks_blocked()
+        await execution.stop(drain=False)
+        left = {each.node_id: each.unprocessed for each in execution.snapshot().instances}
+        assert left == {"e": unprocessed, "f": 3, "g": 0}
+
+
+@pytest.mark.usefixtures("autojump_clock")
 async def test_open_arrays_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound a further array is an error, and those under way are not harmed."""
     monkeypatch.setattr("engine.builtin.core_gather.GROUPS_LIMIT", 3)
