@@ -1,4 +1,4 @@
-"""Builds the console: types of the service's OpenAPI document, checks, unit tests, and the files that are served.
+"""Builds the console: types of the service's own documents, checks, unit tests, and the files that are served.
 
 Run by `make console`; it needs Node and npm. What it writes is under version control, so that nobody who only runs
 the service needs either; built again of the same sources it is the same to the byte.
@@ -16,6 +16,7 @@ import trio
 from engine.cooperative.slices import at_once
 from engine.runtime import open_runtime
 from service.app import create_app
+from service.http.openapi.asyncapi import asyncapi_document, live_types
 from service.http.openapi.document import openapi_document
 from service.http.openapi.tools import spelled_out
 from service.readiness import Readiness
@@ -23,6 +24,7 @@ from service.settings.table import Settings
 
 APP = Path(__file__).resolve().parent.parent / "service" / "console" / "app"
 TYPES = Path("src", "api", "schema.d.ts")
+LIVE_TYPES = Path("src", "api", "events.d.ts")
 
 
 def main() -> int:
@@ -44,13 +46,28 @@ def main() -> int:
 
 
 def write_types() -> None:
-    """Write the types of what the service takes and answers, for the page to be checked against."""
+    """Write the types of what the service takes, answers and tells, for the page to be checked against."""
     document = trio.run(described)
+    live = at_once(asyncapi_document())
+    schemas = {**live["components"]["schemas"], **document["components"]["schemas"]}
+    document = {**document, "paths": {}, "components": {**document["components"], "schemas": schemas}}
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "openapi.json"
-        source.write_text(json.dumps({**document, "paths": {}}), encoding="utf-8")
+        source.write_text(json.dumps(document), encoding="utf-8")
         command = ["npx", "--no-install", "openapi-typescript", str(source), "-o", str(TYPES)]
         subprocess.run(command, cwd=APP, check=True)  # noqa: S603 -- fixed, and no shell
+    (APP / LIVE_TYPES).write_text(live_interfaces(live_types(live)), encoding="utf-8")
+
+
+def live_interfaces(types: dict[str, dict[str, str]]) -> str:
+    """Return what the page may send and hears as interfaces of TypeScript: payloads by the names of events."""
+    lines = ["/** Made of the AsyncAPI document by `make console`: the payload of each event by its name. */"]
+    lines += ["import type { components } from './schema';", "", "type Schemas = components['schemas'];"]
+    for interface, direction in (("Commands", "receive"), ("LiveEvents", "send")):
+        lines += ["", f"export interface {interface} {{"]
+        lines += [f"  '{name}': Schemas['{shape}'];" for name, shape in types[direction].items()]
+        lines += ["}"]
+    return "\n".join([*lines, ""])
 
 
 async def described() -> dict[str, Any]:

@@ -30,7 +30,7 @@ METRICS = frozenset({"/metrics", "/api/metrics"})
 Access = Literal["open", "optional", "recognised", "required"]
 
 _OPEN = re.compile(
-    r"/|/console(/.*)?|/(api/)?(health|docs|schemas)(/.*)?|/(api/)?openapi\.json|/llms?(-full)?\.txt"
+    r"/|/console(/.*)?|/(api/)?(health|docs|schemas)(/.*)?|/(api/)?(open|async)api\.json|/llms?(-full)?\.txt"
 )
 _OPTIONAL = frozenset(
     {"/api/components", "/api/components/<component_id>", "/api/bootstrap/service", "/api/stats"}

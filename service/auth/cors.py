@@ -22,7 +22,7 @@ HEADERS = (
 READABLE_HEADERS = "ETag, Retry-After, WWW-Authenticate, x-trace-id"
 MAX_AGE_SECONDS = 86_400
 
-_DOCUMENTS = re.compile(r"/(api/)?(docs(/.*)?|openapi\.json)|/llms?(-full)?\.txt")
+_DOCUMENTS = re.compile(r"/(api/)?(docs(/.*)?|(open|async)api\.json)|/llms?(-full)?\.txt")
 """Paths whose answers say nothing of anybody, and may be read by every page."""
 
 

@@ -40,7 +40,7 @@ class Release(OfBreakpoint, frozen=True, kw_only=True, rename="camel"):
 
     verb: Annotated[str, msgspec.Meta(max_length=40)]
     hold: int | None = None
-    value: msgspec.Raw = msgspec.Raw()
+    value: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     port: str | None = None
 
 

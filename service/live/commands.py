@@ -62,7 +62,7 @@ class Inject(OfExecution, frozen=True, rename="camel"):
 
     node_id: str | msgspec.UnsetType = msgspec.UNSET
     port: str | msgspec.UnsetType = msgspec.UNSET
-    value: msgspec.Raw = msgspec.Raw()
+    value: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     messages: tuple[Injection, ...] | msgspec.UnsetType = msgspec.UNSET
     final: bool = False
 

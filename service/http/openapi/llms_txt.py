@@ -22,7 +22,8 @@ LIVE = (
         "What happens in an execution can be heard while it happens. Socket.IO clients connect to the address of "
         "this service (`io(url, {auth: {token}})`), plain WebSockets to `/ws`, where a message is "
         "`{event, data, id}` and its answer `{ack: id, data}`; the first may be `authenticate` with `{token}`. "
-        "`execution:subscribe` with `{executionId}` begins."
+        "`execution:subscribe` with `{executionId}` begins. Payloads and answers: "
+        "[AsyncAPI 3](/docs/asyncapi.json)."
     ),
     "",
     f"- A client sends: {', '.join(f'`{name}`' for name in CLIENT_EVENTS)}",

@@ -101,6 +101,7 @@ def _description(settings: Settings, *, is_ready: bool) -> ServiceDescription:
 
 DOCS_URLS = {
     "openapi": "/docs/openapi.json",
+    "asyncapi": "/docs/asyncapi.json",
     "llms": "/docs/llms.txt",
     "llmsFull": "/docs/llms-full.txt",
     "openapiDirect": "/openapi.json",

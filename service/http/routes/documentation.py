@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from engine.cooperative.slices import in_slices
 from proto.codec import encode
+from service.http.openapi.asyncapi import asyncapi_document
 from service.http.openapi.document import openapi_document
 from service.http.openapi.first_commands_page import first_commands_page
 from service.http.openapi.llms_txt import full_text, short_text
@@ -19,8 +20,10 @@ ALIASES = {
     "/": "/docs/llms.txt",
     "/openapi.json": "/docs/openapi.json",
     "/api/openapi.json": "/docs/openapi.json",
+    "/asyncapi.json": "/docs/asyncapi.json",
     "/api/docs": "/docs/openapi.json",
     "/api/docs/openapi.json": "/docs/openapi.json",
+    "/api/docs/asyncapi.json": "/docs/asyncapi.json",
     "/llms.txt": "/docs/llms.txt",
     "/llm.txt": "/docs/llms.txt",
     "/api/docs/llms.txt": "/docs/llms.txt",
@@ -48,12 +51,19 @@ class Publication:
         self._authenticated = authenticated
         self._document: dict[str, Any] | None = None
         self._made: dict[Form, bytes] = {}
+        self._asyncapi = b""
 
     async def form(self, form: "Form") -> bytes:
         """Return the documentation in one of its forms."""
         if form not in self._made:
             self._made[form] = _FORMS[form](await self._described())
         return self._made[form]
+
+    async def asyncapi(self) -> bytes:
+        """Return the AsyncAPI document of the live events."""
+        if not self._asyncapi:
+            self._asyncapi = encode(await in_slices(asyncapi_document()))
+        return self._asyncapi
 
     def first_commands(self, scheme: str, host: str) -> str:
         """Return the page of first commands, which go to this host."""
@@ -91,6 +101,16 @@ def documentation_routes(publication: Publication) -> Blueprint:
     )
     async def openapi() -> Response:
         return Response(await publication.form("openapi"), content_type="application/json")
+
+    @routes.get("/docs/asyncapi.json")
+    @operation(
+        Reply(200, dict),
+        tag="documentation",
+        summary="The live events, as AsyncAPI 3",
+        is_public=True,
+    )
+    async def asyncapi() -> Response:
+        return Response(await publication.asyncapi(), content_type="application/json")
 
     @routes.get("/docs")
     @operation(

@@ -31,6 +31,15 @@ export interface components {
             nodes: components["schemas"]["NodeTime"][];
         };
         /**
+         * BreakpointFailed
+         * @description The condition of a breakpoint has failed for the first time; nothing stops because of it.
+         */
+        BreakpointFailed: {
+            executionId: string;
+            breakpointId: string;
+            message: string;
+        };
+        /**
          * BreakpointHit
          * @description A thing that a breakpoint has stopped on, or seen.
          */
@@ -91,6 +100,1628 @@ export interface components {
              * @default null
              */
             picture: components["schemas"]["NodePicture"] | null;
+        };
+        /**
+         * BreakpointReleased
+         * @description A thing that was held goes on, or is no more: `verb` says how; `edit` lets it stay with another one.
+         */
+        BreakpointReleased: {
+            executionId: string;
+            breakpointId: string;
+            hold: number;
+            verb: string;
+        };
+        /**
+         * BreakpointRemoved
+         * @description Somebody has removed a breakpoint; what it held goes on.
+         */
+        BreakpointRemoved: {
+            executionId: string;
+            breakpointId: string;
+        };
+        /**
+         * BreakpointSet
+         * @description Somebody has set a breakpoint.
+         */
+        BreakpointSet: {
+            executionId: string;
+            breakpoint: components["schemas"]["BreakpointSnapshot"];
+        };
+        /**
+         * BreakpointSnapshot
+         * @description A breakpoint at one moment.
+         */
+        BreakpointSnapshot: {
+            /** @description unique in its execution. */
+            id: string;
+            /** @description as it was asked for, and so on. */
+            edge: string | number | null;
+            /** @description likewise. */
+            node: string | null;
+            /** @description likewise. */
+            port: string | null;
+            /**
+             * @description what it stops on.
+             * @enum {unknown}
+             */
+            on: "error" | "input" | "log" | "output" | "state";
+            /** @description of log lines; null for others. */
+            level: ("debug" | "error" | "info" | "warn") | null;
+            /** @description of the state; null for all, and for others. */
+            key: string | null;
+            /** @description the condition; null for none. */
+            when: string | null;
+            /** @description how often it lets pass what it would stop on. */
+            after: number;
+            /**
+             * @description what stands still while it holds a message.
+             * @enum {unknown}
+             */
+            scope: "edge" | "execution" | "node";
+            /**
+             * @description what happens at a hit.
+             * @enum {unknown}
+             */
+            action: "hold" | "log" | "pause" | "snapshot";
+            /** @description ISO 8601 in UTC. */
+            createdAt: string;
+            /** @description how often it has let pass because of `after`. */
+            passed: number;
+            /** @description how often it has stopped, or seen what it was to see. */
+            hits: number;
+            /** @description the first error of the condition, of values for which it therefore did not hold; null for none. */
+            failure: string | null;
+            /** @description how many values these were. */
+            failures: number;
+            /** @description how much it holds. */
+            holding: number;
+            /** @description what it holds, the oldest first; not all where it is much. */
+            held: components["schemas"]["HeldMessage"][];
+            /** @description the last hits, the oldest first. */
+            recent: components["schemas"]["BreakpointHit"][];
+        };
+        /**
+         * BreakpointWasHit
+         * @description A breakpoint was hit, or a step has come to its end; the further fields say where, and on what.
+         */
+        BreakpointWasHit: {
+            /** @description counts the hits of its breakpoint, from 1. */
+            number: number;
+            /**
+             * @description what it was; `step` where it is held because a step led there.
+             * @enum {unknown}
+             */
+            on: "error" | "input" | "log" | "output" | "state" | "step";
+            /** @description the node that was about to be handed the message, or that emitted, failed, logged or wrote. */
+            node: string;
+            /** @description its input or output port; empty where it came by none. */
+            port: string;
+            /** @description the edge along which the message came; null for what was injected, and for what has not left. */
+            edge: string | null;
+            /** @description of the message, 0 where nothing was made of one. */
+            sequence: number;
+            /**
+             * @description of the value.
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+            /** @description the JSON value, or the beginning of its text where `truncated`; secrets are masked. */
+            value: unknown;
+            /** @description of the whole value. */
+            sizeBytes: number;
+            /** @description milliseconds since the epoch. */
+            timestamp: number;
+            /**
+             * @description whether the value is only its beginning.
+             * @default false
+             */
+            truncated: boolean;
+            /**
+             * @description the error, where it is one, or where the held outcome is one.
+             * @default null
+             */
+            error: components["schemas"]["NamedText"] | null;
+            /**
+             * @description the line that was logged.
+             * @default null
+             */
+            line: components["schemas"]["NamedText"] | null;
+            /**
+             * @description what was written.
+             * @default []
+             */
+            changes: components["schemas"]["StateChange"][];
+            /**
+             * @description values that wait to leave, where a message is held behind its node.
+             * @default 0
+             */
+            emitted: number;
+            /**
+             * @description the surroundings, of the action `snapshot`.
+             * @default null
+             */
+            picture: components["schemas"]["NodePicture"] | null;
+            /** @description the execution. */
+            executionId: string;
+            /** @description the breakpoint, or the one whose message was stepped. */
+            breakpointId: string;
+            /**
+             * @description what has happened.
+             * @enum {unknown}
+             */
+            action: "hold" | "log" | "pause" | "snapshot";
+            /**
+             * @description what stands still, where something is held.
+             * @enum {unknown}
+             */
+            scope: "edge" | "execution" | "node";
+            /**
+             * @description by which what is held is named; null where nothing is.
+             * @default null
+             */
+            hold: number | null;
+            /**
+             * @description what may be done with it.
+             * @default []
+             */
+            verbs: string[];
+        };
+        /**
+         * CanaryReport
+         * @description The figures of a trial.
+         */
+        CanaryReport: {
+            /**
+             * @description that the new version was given.
+             * @default 0
+             */
+            messages: number;
+            /**
+             * @description invocations that failed where the old version did not.
+             * @default 0
+             */
+            errors: number;
+            /**
+             * @description how many times as long as the old version's the mean invocation took; 0 where not measured.
+             * @default 0
+             */
+            slowdown: number;
+        };
+        /**
+         * CanaryTerms
+         * @description The terms on which a new version is tried while the old one stays beside it.
+         */
+        CanaryTerms: {
+            /**
+             * @description that decide: when so many have gone well enough, the new version stays.
+             * @default 100
+             */
+            messages: number;
+            /**
+             * @description invocations that may fail where the old version does not; one more, and the old one is back.
+             * @default 0
+             */
+            maxErrors: number;
+            /**
+             * @description how many times as long as the old version's the mean invocation may take; 0 for any.
+             * @default 0
+             */
+            maxSlowdown: number;
+        };
+        /**
+         * CommandReply
+         * @description The answer to a client's command: ids and the state, and what else the command has to say.
+         */
+        CommandReply: {
+            executionId: string;
+            /** @default null */
+            graphId: string | null;
+            /** @default null */
+            state: components["schemas"]["ExecutionState"] | null;
+            /** @default null */
+            startedAt: string | null;
+            /** @default null */
+            error: components["schemas"]["ExecutionError"] | null;
+            /** @default null */
+            nodeId: string | null;
+            /** @default null */
+            port: string | null;
+            /** @default null */
+            accepted: number | null;
+            /** @default null */
+            queued: boolean | null;
+            /** @default null */
+            unprocessed: number | null;
+            /** @default null */
+            edges: components["schemas"]["EdgeState"][] | null;
+            /** @default null */
+            messages: number | null;
+            /** @default null */
+            sequences: number[] | null;
+            /** @default null */
+            undecided: number | null;
+            /** @default null */
+            bottleneck: components["schemas"]["BottleneckReport"] | null;
+            /** @default null */
+            breakpointId: string | null;
+            /** @default null */
+            breakpoint: components["schemas"]["BreakpointSnapshot"] | null;
+            /** @default null */
+            breakpoints: components["schemas"]["BreakpointSnapshot"][] | null;
+            /** @default null */
+            reload: components["schemas"]["ReloadReport"] | null;
+            /** @default null */
+            plan: components["schemas"]["ReloadPlan"] | null;
+        };
+        /**
+         * ComponentFailed
+         * @description An invocation ended in an error, whatever became of it.
+         */
+        ComponentFailed: {
+            executionId: string;
+            nodeId: string;
+            errorName: string;
+            message: string;
+            timestamp: number;
+            /** @default  */
+            version: string;
+            /** @default 0 */
+            revision: number;
+        };
+        /**
+         * ComponentInvoked
+         * @description A handler was called with one message; `skipped` counts calls left out before (`maxPerSecond`).
+         */
+        ComponentInvoked: {
+            executionId: string;
+            nodeId: string;
+            port: string;
+            timestamp: number;
+            /** @default 0 */
+            skipped: number;
+            /** @default  */
+            version: string;
+            /** @default 0 */
+            revision: number;
+        };
+        /**
+         * ComponentLogged
+         * @description A handler logged a line.
+         */
+        ComponentLogged: {
+            executionId: string;
+            nodeId: string;
+            level: string;
+            message: string;
+            timestamp: number;
+            /** @default  */
+            version: string;
+            /** @default 0 */
+            revision: number;
+        };
+        /**
+         * DropMessages
+         * @description `edge:drop`; exactly one of `all`, `sequences` and `where` is given.
+         */
+        DropMessages: {
+            executionId: string;
+            /** @default null */
+            edge: string | null;
+            /** @default null */
+            nodeId: string | null;
+            /** @default false */
+            all: boolean;
+            /** @default null */
+            sequences: number[] | null;
+            /** @default null */
+            where: string | null;
+            /** @default null */
+            ifMatch: string | null;
+        };
+        /**
+         * EdgeDropped
+         * @description Messages that waited were dropped by somebody's command; not those of an overflow policy.
+         */
+        EdgeDropped: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EdgeEdited
+         * @description A message that waits was given another value.
+         */
+        EdgeEdited: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EdgeInserted
+         * @description A new message was put onto it.
+         */
+        EdgeInserted: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EdgeMoved
+         * @description A message that waits became the first or the last.
+         */
+        EdgeMoved: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EdgePaused
+         * @description It is held: what waits on it stays, and so does what comes.
+         */
+        EdgePaused: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EdgeRedirected
+         * @description Messages that waited were led to another edge, whose name is `to`, and whose index is `to_index`.
+         */
+        EdgeRedirected: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+            to: string;
+            toIndex: number;
+        };
+        /**
+         * EdgeResumed
+         * @description It is held no more; the messages are those that had waited.
+         */
+        EdgeResumed: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EdgeState
+         * @description An edge after a command.
+         */
+        EdgeState: {
+            /** @description its name; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description whether somebody holds it. */
+            isHeld: boolean;
+            /** @description messages that wait on it. */
+            waiting: number;
+            /** @description changes with each command to the edge: what `If-Match` is held against. */
+            tag: string;
+        };
+        /**
+         * EdgeStatistics
+         * @description One edge at one moment; injected messages travel on none.
+         */
+        EdgeStatistics: {
+            /** @description its place in the graph's `edges`. */
+            index: number;
+            /** @description `node:port`. */
+            source: string;
+            /** @description `node:port`. */
+            target: string;
+            /** @description messages that began their way. */
+            sent: number;
+            /** @description messages of this edge that wait in the target's inbox. */
+            queued: number;
+            /** @description the most that waited there when the target turned to them. */
+            peak: number;
+            /** @description messages taken out by a policy, its own or the target's, whatever the reason. */
+            dropped: number;
+            /** @description time that the source spent waiting for room. */
+            blockedSeconds: number;
+            /**
+             * @description of that, the time in which somebody held the edge.
+             * @default 0
+             */
+            heldSeconds: number;
+            /**
+             * @description messages that had waited for too long; of `dropped`.
+             * @default 0
+             */
+            expired: number;
+            /**
+             * @description messages that went on as dead letters; of `dropped`.
+             * @default 0
+             */
+            deadLettered: number;
+        };
+        /**
+         * EdgeStepped
+         * @description Messages were let through it while it is held.
+         */
+        EdgeStepped: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the name of the edge: its id, or its index; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description its place in the graph's edges; -1 for what is injected. */
+            index: number;
+            /** @description the node that it leads to. */
+            nodeId: string;
+            /** @description how many messages the command concerned. */
+            messages: number;
+            /** @description the numbers of the first 1,000 of them. */
+            sequences: number[];
+        };
+        /**
+         * EditMessage
+         * @description `edge:edit`.
+         */
+        EditMessage: {
+            executionId: string;
+            edge: string;
+            /** @default null */
+            ifMatch: string | null;
+            sequence: number;
+            value: unknown;
+        };
+        /**
+         * ErrorEvent
+         * @description The event `error`: what was refused, and why.
+         */
+        ErrorEvent: {
+            message: string;
+            code: string;
+            /** @default null */
+            executionId: string | null;
+            /** @default null */
+            graphId: string | null;
+            /** @default [] */
+            problems: components["schemas"]["Problem"][];
+        };
+        /**
+         * EventsSkipped
+         * @description Events that a subscriber did not get.
+         */
+        EventsSkipped: {
+            /** @description the execution whose events they are. */
+            executionId: string;
+            /** @description their number. */
+            count: number;
+            /**
+             * @description `slow`: they came faster than they could be told, or than the client read; `sampled`: the subscription's `maxPerSecond` left them out, and no later event could say so.
+             * @enum {unknown}
+             */
+            reason: "sampled" | "slow";
+        };
+        /**
+         * Evidence
+         * @description The numbers behind a verdict, at this moment or since the window began.
+         */
+        Evidence: {
+            /** @description messages that wait before the node. */
+            queuedMessages: number;
+            /** @description bytes of their values. */
+            queuedBytes: number;
+            /** @description the most that may wait there. */
+            capacity: number;
+            /** @description of those that wait, how many somebody holds. */
+            heldMessages: number;
+            /** @description tasks that wait for room there. */
+            blockedSenders: number;
+            /** @description time that its sources spent waiting for room there, by the length of the window. */
+            sourcesBlockedShare: number;
+            /** @description messages sent to it. */
+            sentPerSecond: number;
+            /** @description invocations that ended. */
+            donePerSecond: number;
+            /** @description half of its invocations took no longer. */
+            p50LatencyMs: number;
+            /** @description how long calls under way have taken so far, together. */
+            callSeconds: number;
+            /** @description of the time in its handler, how much a sandboxed component computed; null where nobody knows. */
+            cpuShare: number | null;
+            /** @description of the window, how much the collection of garbage took, of the whole service. */
+            garbageShare: number;
+            /** @description the node behind it that it waits for; null where it waits for none. */
+            waitsFor: string | null;
+        };
+        /**
+         * ExecutionCompleted
+         * @description The execution ended, by itself or by `stop`; `state` says which.
+         *
+         *     `unprocessed` counts the messages that were accepted and not finished.
+         */
+        ExecutionCompleted: {
+            executionId: string;
+            state: components["schemas"]["ExecutionState"];
+            metrics: components["schemas"]["ExecutionMetrics"];
+            completedAt: string;
+            /** @default 0 */
+            unprocessed: number;
+        };
+        /**
+         * ExecutionError
+         * @description The reason why an execution failed.
+         */
+        ExecutionError: {
+            /** @description one sentence: what happened, and where. */
+            message: string;
+            /**
+             * @description the node whose handler failed, if it was one.
+             * @default null
+             */
+            nodeId: string | null;
+            /**
+             * @description the author's stack trace, if there is one.
+             * @default null
+             */
+            stack: string | null;
+            /**
+             * @description the JSON text of the message that the handler failed on, cut where it is long.
+             * @default null
+             */
+            value: string | null;
+            /**
+             * @description of the component that failed, where its node was changed while the execution ran.
+             * @default
+             */
+            version: string;
+            /**
+             * @description of the execution in which that handler began, likewise.
+             * @default 0
+             */
+            revision: number;
+        };
+        /**
+         * ExecutionFailed
+         * @description The execution ended because of an error or a limit; `unprocessed` is as in `ExecutionCompleted`.
+         */
+        ExecutionFailed: {
+            executionId: string;
+            state: components["schemas"]["ExecutionState"];
+            error: components["schemas"]["ExecutionError"];
+            metrics: components["schemas"]["ExecutionMetrics"];
+            completedAt: string;
+            /** @default 0 */
+            unprocessed: number;
+        };
+        /**
+         * ExecutionInjected
+         * @description Told to whoever injected a message over the same connection: it was accepted.
+         */
+        ExecutionInjected: {
+            executionId: string;
+            nodeId: string;
+            port: string;
+        };
+        /**
+         * ExecutionMetrics
+         * @description Counters of one execution (specification, "Executions").
+         */
+        ExecutionMetrics: {
+            /**
+             * @description messages that are finished, with or without an error: their invocation has ended, all that was emitted for them has left, and no handler holds them.
+             * @default 0
+             */
+            messagesProcessed: number;
+            /**
+             * @description messages that a policy of the graph has taken out of a queue, whatever the reason.
+             * @default 0
+             */
+            messagesDropped: number;
+            /**
+             * @description those of them that had waited on an edge for too long.
+             * @default 0
+             */
+            messagesExpired: number;
+            /**
+             * @description those of them that went on as dead letters.
+             * @default 0
+             */
+            messagesDeadLettered: number;
+            /**
+             * @description values emitted by handlers; one that fans out to three edges counts once.
+             * @default 0
+             */
+            messagesEmitted: number;
+            /**
+             * @description the same as `component_invocations`; clients of the platform read this name.
+             * @default 0
+             */
+            nodeInvocations: number;
+            /**
+             * @description calls of a handler's `process`.
+             * @default 0
+             */
+            componentInvocations: number;
+            /**
+             * @description time spent in handlers, summed over invocations.
+             * @default 0
+             */
+            totalLatencyMs: number;
+            /**
+             * @description the mean of it.
+             * @default 0
+             */
+            avgLatencyMs: number;
+            /**
+             * @description the longest single invocation, or the mean of its batch.
+             * @default 0
+             */
+            maxLatencyMs: number;
+            /**
+             * @description half of the invocations took no longer; the percentiles are good to 5 per cent.
+             * @default 0
+             */
+            p50LatencyMs: number;
+            /**
+             * @description likewise 95 of 100.
+             * @default 0
+             */
+            p95LatencyMs: number;
+            /**
+             * @description likewise 99 of 100.
+             * @default 0
+             */
+            p99LatencyMs: number;
+            /**
+             * @description invocations that ended in an error.
+             * @default 0
+             */
+            errorCount: number;
+            /**
+             * @description waits, refusals and drops at full queues.
+             * @default 0
+             */
+            backpressureEvents: number;
+            /**
+             * @description messages waiting in inboxes now.
+             * @default 0
+             */
+            queuedMessages: number;
+            /**
+             * @description messages processed per second, over the last seconds.
+             * @default 0
+             */
+            throughputPerSecond: number;
+            /**
+             * @description the moment when the execution entered `running`, milliseconds since the epoch; 0 before.
+             * @default 0
+             */
+            startTime: number;
+            /**
+             * @description the moment when the last message was processed or injected, likewise.
+             * @default 0
+             */
+            lastActivityTime: number;
+        };
+        /**
+         * ExecutionPaused
+         * @description No handler is running, and none will start until the execution is resumed.
+         */
+        ExecutionPaused: {
+            executionId: string;
+            state: components["schemas"]["ExecutionState"];
+        };
+        /**
+         * ExecutionReloaded
+         * @description A change of what the execution runs has begun, was made, tried, refused or taken back.
+         */
+        ExecutionReloaded: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description of the reload, counted from 1. */
+            number: number;
+            /**
+             * @description how far it is.
+             * @enum {unknown}
+             */
+            reload: "done" | "failed" | "refused" | "rolled-back" | "switching" | "trial";
+            /** @description of the execution since it has switched. */
+            revision: number;
+            /**
+             * @description why it has come to nothing, or has been taken back.
+             * @default
+             */
+            reason: string;
+            /**
+             * @description the paths of nodes whose handler changes, the first ones.
+             * @default []
+             */
+            changed: string[];
+            /**
+             * @description the figures of its trial.
+             * @default null
+             */
+            canary: components["schemas"]["CanaryReport"] | null;
+        };
+        /**
+         * ExecutionResumed
+         * @description Handlers run again; what was held is processed first.
+         */
+        ExecutionResumed: {
+            executionId: string;
+            state: components["schemas"]["ExecutionState"];
+        };
+        /**
+         * ExecutionSeen
+         * @description An execution as it was when somebody subscribed to it.
+         */
+        ExecutionSeen: {
+            executionId: string;
+            graphId: string;
+            state: components["schemas"]["ExecutionState"];
+            /** @default null */
+            metrics: components["schemas"]["ExecutionMetrics"] | null;
+            /** @default null */
+            startedAt: string | null;
+            /** @default null */
+            completedAt: string | null;
+            /** @default null */
+            error: components["schemas"]["ExecutionError"] | null;
+            /** @default 0 */
+            unprocessed: number;
+        };
+        /**
+         * ExecutionStarted
+         * @description The execution began: all instances are initialised.
+         */
+        ExecutionStarted: {
+            executionId: string;
+            graphId: string;
+            state: components["schemas"]["ExecutionState"];
+            startedAt: string;
+        };
+        /**
+         * ExecutionState
+         * @description The state of an execution; ``engine.execution.lifecycle`` holds the table of what may follow what.
+         * @enum {unknown}
+         */
+        ExecutionState: "cancelled" | "completed" | "failed" | "initializing" | "paused" | "pending" | "running";
+        /**
+         * ExecutionStatistics
+         * @description All nodes and edges of an execution at one moment.
+         */
+        ExecutionStatistics: {
+            /** @description the execution. */
+            executionId: string;
+            state: components["schemas"]["ExecutionState"];
+            /** @description messages accepted and not finished. */
+            inFlight: number;
+            /** @description injected messages that wait for `resume`. */
+            held: number;
+            /** @description statistics of each node, in the author's order. */
+            nodes: components["schemas"]["NodeStatistics"][];
+            /** @description statistics of each edge, in the author's order. */
+            edges: components["schemas"]["EdgeStatistics"][];
+            /** @description nothing where no node holds any other up. */
+            bottleneck: components["schemas"]["Bottleneck"] | null;
+        };
+        /**
+         * HeldMessage
+         * @description A message that a breakpoint holds.
+         */
+        HeldMessage: {
+            /** @description counts the hits of its breakpoint, from 1. */
+            number: number;
+            /**
+             * @description what it was; `step` where it is held because a step led there.
+             * @enum {unknown}
+             */
+            on: "error" | "input" | "log" | "output" | "state" | "step";
+            /** @description the node that was about to be handed the message, or that emitted, failed, logged or wrote. */
+            node: string;
+            /** @description its input or output port; empty where it came by none. */
+            port: string;
+            /** @description the edge along which the message came; null for what was injected, and for what has not left. */
+            edge: string | null;
+            /** @description of the message, 0 where nothing was made of one. */
+            sequence: number;
+            /**
+             * @description of the value.
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+            /** @description the JSON value, or the beginning of its text where `truncated`; secrets are masked. */
+            value: unknown;
+            /** @description of the whole value. */
+            sizeBytes: number;
+            /** @description milliseconds since the epoch. */
+            timestamp: number;
+            /**
+             * @description whether the value is only its beginning.
+             * @default false
+             */
+            truncated: boolean;
+            /**
+             * @description the error, where it is one, or where the held outcome is one.
+             * @default null
+             */
+            error: components["schemas"]["NamedText"] | null;
+            /**
+             * @description the line that was logged.
+             * @default null
+             */
+            line: components["schemas"]["NamedText"] | null;
+            /**
+             * @description what was written.
+             * @default []
+             */
+            changes: components["schemas"]["StateChange"][];
+            /**
+             * @description values that wait to leave, where a message is held behind its node.
+             * @default 0
+             */
+            emitted: number;
+            /**
+             * @description the surroundings, of the action `snapshot`.
+             * @default null
+             */
+            picture: components["schemas"]["NodePicture"] | null;
+            /** @description by which it is named; no two holds of one execution have the same. */
+            hold: number;
+            /** @description what may be done with it. */
+            verbs: string[];
+            /**
+             * @description whether somebody has changed its value.
+             * @default false
+             */
+            edited: boolean;
+        };
+        /**
+         * Inject
+         * @description `execution:inject`: one message, or several in order; `final` says that no more input comes.
+         */
+        Inject: {
+            executionId: string;
+            nodeId?: string;
+            port?: string;
+            value?: unknown;
+            messages?: components["schemas"]["Injection"][];
+            /** @default false */
+            final: boolean;
+        };
+        /**
+         * Injection
+         * @description A value pushed into a node's input port from outside.
+         */
+        Injection: {
+            /** @description the node. */
+            nodeId: string;
+            /** @description its input port. */
+            port: string;
+            /** @description any JSON value; it travels as the text that was sent. */
+            value: unknown;
+            /**
+             * @description whether its sender vouches for the value; what follows from an `apocryphal` one is so too.
+             * @default canonical
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+        };
+        /**
+         * InsertMessage
+         * @description `edge:insert`.
+         */
+        InsertMessage: {
+            executionId: string;
+            edge: string;
+            /** @default null */
+            ifMatch: string | null;
+            value: unknown;
+            /**
+             * @default last
+             * @enum {unknown}
+             */
+            at: "first" | "last";
+            /**
+             * @default canonical
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+        };
+        /**
+         * MetricsUpdate
+         * @description The counters changed.
+         */
+        MetricsUpdate: {
+            executionId: string;
+            metrics: components["schemas"]["ExecutionMetrics"];
+        };
+        /**
+         * MoveMessage
+         * @description `edge:move`.
+         */
+        MoveMessage: {
+            executionId: string;
+            edge: string;
+            /** @default null */
+            ifMatch: string | null;
+            sequence: number;
+            /** @enum {unknown} */
+            to: "first" | "last";
+        };
+        /**
+         * NamedText
+         * @description An error's or a log line's name and text: of a line, the name is its level.
+         */
+        NamedText: {
+            name: string;
+            message: string;
+        };
+        /**
+         * NodePicture
+         * @description The surroundings of a hit: what the node keeps, and what waits before it.
+         */
+        NodePicture: {
+            /** @description JSON texts by key, cut where they are long; not all keys where there are many. */
+            state: {
+                [key: string]: string;
+            };
+            /** @description messages before the node, by the name of the edge that they came along; `""` for injected ones. */
+            waiting: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * NodeStatistics
+         * @description One node at one moment.
+         */
+        NodeStatistics: {
+            /** @description the node. */
+            nodeId: string;
+            /** @description messages whose invocation has ended. */
+            invocations: number;
+            /** @description those that ended in an error. */
+            errorCount: number;
+            /** @description time spent in the handler. */
+            busySeconds: number;
+            /** @description `busy_seconds` by the age of the execution; 1 means that the node never rested. */
+            busyShare: number;
+            /** @description invocations per second, over the last seconds. */
+            throughputPerSecond: number;
+            /** @description half of the invocations took no longer. */
+            p50LatencyMs: number;
+            /** @description likewise 95 of 100. */
+            p95LatencyMs: number;
+            /** @description likewise 99 of 100. */
+            p99LatencyMs: number;
+            /** @description messages waiting before it, in its inbox and on edges with policies. */
+            queuedMessages: number;
+            /** @description bytes of their values. */
+            queuedBytes: number;
+            /** @description the most that ever waited. */
+            peakMessages: number;
+            /** @description the most that may wait there. */
+            capacity: number;
+            /** @description tasks that wait for room in its inbox now. */
+            blockedSenders: number;
+            /**
+             * @description of those that wait, how many do because somebody holds their edge.
+             * @default 0
+             */
+            heldMessages: number;
+        };
+        /**
+         * NodeTime
+         * @description The time of one node since the window began; the shares add up to 1.
+         */
+        NodeTime: {
+            /** @description the node. */
+            nodeId: string;
+            /** @description in its handler, a call under way included; the mean of its workers. */
+            computing: number;
+            /** @description waiting for room on an edge that leaves it. */
+            blocked: number;
+            /** @description with messages before it that somebody holds. */
+            held: number;
+            /** @description for messages. */
+            waiting: number;
+        };
+        /**
+         * Obstacle
+         * @description A node that holds others up, or is held up.
+         */
+        Obstacle: {
+            /** @description 1 for the one that costs most. */
+            rank: number;
+            /** @description the node. */
+            nodeId: string;
+            /**
+             * @description what its time goes by with.
+             * @enum {unknown}
+             */
+            cause: "code" | "downstream" | "garbage" | "held" | "memory" | "outside" | "queue" | "sandbox";
+            /** @description the same in a sentence. */
+            reason: string;
+            /** @description how much it costs; only for comparing. */
+            severity: number;
+            /**
+             * @description of what waits before it, since the window began.
+             * @enum {unknown}
+             */
+            trend: "better" | "steady" | "worse";
+            evidence: components["schemas"]["Evidence"];
+        };
+        /**
+         * OfBreakpoint
+         * @description `breakpoint:remove`: one breakpoint of an execution.
+         */
+        OfBreakpoint: {
+            executionId: string;
+            breakpointId: string;
+        };
+        /**
+         * OfEdges
+         * @description A command to one edge, or to all that lead to a node; exactly one of both is given.
+         */
+        OfEdges: {
+            executionId: string;
+            /** @default null */
+            edge: string | null;
+            /** @default null */
+            nodeId: string | null;
+        };
+        /**
+         * OfExecution
+         * @description A command to one execution.
+         */
+        OfExecution: {
+            executionId: string;
+        };
+        /**
+         * PlannedNode
+         * @description The fate of one node in a reload.
+         */
+        PlannedNode: {
+            /** @description its path. */
+            nodeId: string;
+            /**
+             * @description what happens to it.
+             * @enum {unknown}
+             */
+            change: "added" | "changed" | "kept" | "removed";
+            /** @description that it is a use of, afterwards; of a removed one, before. */
+            component: string;
+            /**
+             * @description that its author gives the component now.
+             * @default
+             */
+            fromVersion: string;
+            /**
+             * @description that its author gives the component afterwards.
+             * @default
+             */
+            toVersion: string;
+            /**
+             * @description what differs, in words.
+             * @default []
+             */
+            because: string[];
+            /**
+             * @description what becomes of what it keeps.
+             * @default stays
+             * @enum {unknown}
+             */
+            state: "begins" | "leaves" | "moves" | "stays";
+            /**
+             * @description that it keeps now by `setState`.
+             * @default 0
+             */
+            keys: number;
+            /**
+             * @description messages that its handler holds now.
+             * @default 0
+             */
+            held: number;
+            /**
+             * @description messages that wait before it now.
+             * @default 0
+             */
+            waiting: number;
+        };
+        /**
+         * PortEmit
+         * @description One value began its way along one edge.
+         */
+        PortEmit: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the node whose handler emitted it. */
+            sourceNode: string;
+            /** @description on which port. */
+            sourcePort: string;
+            /** @description the node that the edge leads to. */
+            targetNode: string;
+            /** @description into which port. */
+            targetPort: string;
+            /** @description the JSON value, or the beginning of its text where `truncated`. */
+            value: unknown;
+            /** @description milliseconds since the epoch. */
+            timestamp: number;
+            /** @description strictly increasing within the execution. */
+            sequence: number;
+            /**
+             * @description whether the value was larger than the subscription wants.
+             * @default false
+             */
+            truncated: boolean;
+            /**
+             * @description its whole size, where truncated.
+             * @default 0
+             */
+            valueBytes: number;
+            /**
+             * @description values on this edge that were left out since the last one shown (`maxPerSecond`).
+             * @default 0
+             */
+            skipped: number;
+            /**
+             * @description of the component that emitted it, where its node was changed while the execution ran.
+             * @default
+             */
+            version: string;
+            /**
+             * @description of the execution in which that handler began, likewise.
+             * @default 0
+             */
+            revision: number;
+        };
+        /**
+         * PortOutput
+         * @description One value was emitted on a port that no edge leaves. The further fields are those of `PortEmit`.
+         */
+        PortOutput: {
+            executionId: string;
+            sourceNode: string;
+            sourcePort: string;
+            value: unknown;
+            timestamp: number;
+            /** @default false */
+            truncated: boolean;
+            /** @default 0 */
+            valueBytes: number;
+            /** @default 0 */
+            skipped: number;
+            /** @default  */
+            version: string;
+            /** @default 0 */
+            revision: number;
+        };
+        /**
+         * Problem
+         * @description One thing that is wrong with a document.
+         */
+        Problem: {
+            /** @description a stable name for programs, such as `edge.unknown_port`. */
+            code: string;
+            /** @description the place in the document, such as `edges[2].target.port`; empty for the whole document. */
+            path: string;
+            /** @description one sentence for people. */
+            message: string;
+        };
+        /**
+         * Record
+         * @description `execution:record`: what is noted of it from now on, in place of what was noted before.
+         */
+        Record: {
+            executionId: string;
+            /** @enum {unknown} */
+            level: "full" | "inputs" | "off";
+        };
+        /**
+         * RedirectMessages
+         * @description `edge:redirect`.
+         */
+        RedirectMessages: {
+            executionId: string;
+            edge: string;
+            /** @default null */
+            ifMatch: string | null;
+            to: string;
+            /** @default null */
+            sequences: number[] | null;
+        };
+        /**
+         * RefusalReply
+         * @description The answer to a client's event that is refused: the shape of the HTTP interface, and the id meant.
+         */
+        RefusalReply: {
+            /** @description one sentence for people. */
+            error: string;
+            /** @description a stable name for programs. */
+            code: string;
+            /**
+             * @description each single thing that is wrong, where there is more than the sentence can say.
+             * @default []
+             */
+            problems: components["schemas"]["Problem"][];
+            /** @default null */
+            executionId: string | null;
+            /** @default null */
+            graphId: string | null;
+            /** @default 0 */
+            accepted: number;
+        };
+        /**
+         * Release
+         * @description `breakpoint:release`: what is to become of what a breakpoint holds.
+         */
+        Release: {
+            executionId: string;
+            breakpointId: string;
+            /** @description such as `continue`; what is held says which ones it takes. */
+            verb: string;
+            /**
+             * @description the number of what is meant; that which is held longest when absent.
+             * @default null
+             */
+            hold: number | null;
+            /** @description of `edit` and `retry`. */
+            value?: unknown;
+            /**
+             * @description of `skip`.
+             * @default null
+             */
+            port: string | null;
+        };
+        /**
+         * Reload
+         * @description `execution:reload`: the execution, and how it is to be changed.
+         */
+        Reload: {
+            /**
+             * @description the version that each of these components is to have in it: the number of a version that is kept, or what its author calls it; None for the present one.
+             * @default {}
+             */
+            components: {
+                [key: string]: number | string | null;
+            };
+            /**
+             * @description the configuration that each of these nodes is to have, by the node's path; all of it.
+             * @default {}
+             */
+            configs: {
+                [key: string]: Record<string, never>;
+            };
+            /**
+             * @description the number of the graph's version that it is to run, or `latest`.
+             * @default null
+             */
+            graph: number | "latest" | null;
+            /**
+             * @description what may be seen while it changes; `message` for a graph, `none` for the others, where absent.
+             * @default null
+             */
+            consistency: ("message" | "none") | null;
+            /**
+             * @description whether the new version is tried first, and how.
+             * @default null
+             */
+            canary: components["schemas"]["CanaryTerms"] | null;
+            /**
+             * @description the edge that is handed what waits before a removed node, by the node's path; where none is named, the node processes it before it goes.
+             * @default {}
+             */
+            queues: {
+                [key: string]: string;
+            };
+            /**
+             * @description whether only the plan is wanted.
+             * @default false
+             */
+            dryRun: boolean;
+            executionId: string;
+        };
+        /**
+         * ReloadPlan
+         * @description The plan of a reload, as things are at this moment.
+         */
+        ReloadPlan: {
+            /** @description that the execution would have afterwards. */
+            revision: number;
+            /**
+             * @description what may be seen while it changes.
+             * @enum {unknown}
+             */
+            consistency: "message" | "none";
+            /** @description all of them, those that are removed last. */
+            nodes: components["schemas"]["PlannedNode"][];
+            /** @description between ports of components. */
+            edgesAdded: string[];
+            /** @description likewise. */
+            edgesRemoved: string[];
+            /** @description how many stay. */
+            edgesKept: number;
+            /**
+             * @description the reasons why it cannot be done; none where it can.
+             * @default []
+             */
+            problems: components["schemas"]["Problem"][];
+        };
+        /**
+         * ReloadReport
+         * @description A reload at one moment.
+         */
+        ReloadReport: {
+            /** @description counts the reloads of the execution from 1. */
+            number: number;
+            /**
+             * @description how far it is.
+             * @enum {unknown}
+             */
+            state: "done" | "failed" | "refused" | "rolled-back" | "switching" | "trial";
+            /** @description of the execution since it has switched. */
+            revision: number;
+            plan: components["schemas"]["ReloadPlan"];
+            /** @description ISO 8601 in UTC. */
+            beganAt: string;
+            /**
+             * @description why it has come to nothing, or has been taken back.
+             * @default
+             */
+            reason: string;
+            /**
+             * @description likewise.
+             * @default null
+             */
+            endedAt: string | null;
+            /**
+             * @description the figures of its trial.
+             * @default null
+             */
+            canary: components["schemas"]["CanaryReport"] | null;
+        };
+        /**
+         * SetBreakpoint
+         * @description `breakpoint:add`: a breakpoint, and the execution that it is for.
+         */
+        SetBreakpoint: {
+            /**
+             * @description the edge to stop at, by its id, or by its index where it has none.
+             * @default null
+             */
+            edge: string | number | null;
+            /**
+             * @description the node to stop at, or the path of a graph inside; all nodes for an error, a line or a write where it is absent. Either this or `edge` is given.
+             * @default null
+             */
+            node: string | null;
+            /**
+             * @description only values of this input or output port of the node.
+             * @default null
+             */
+            port: string | null;
+            /**
+             * @description what to stop on; messages that are about to be handed to a node when absent.
+             * @default null
+             */
+            on: ("error" | "input" | "log" | "output" | "state") | null;
+            /**
+             * @description of log lines, this one and all that are worse.
+             * @default null
+             */
+            level: ("debug" | "error" | "info" | "warn") | null;
+            /**
+             * @description only writes of this key of the state.
+             * @default null
+             */
+            key: string | null;
+            /**
+             * @description an expression in JavaScript that sees `value`; only where it holds. None for always.
+             * @default null
+             */
+            when: string | null;
+            /**
+             * @description how often to let pass what it would stop on.
+             * @default 0
+             */
+            after: number;
+            /**
+             * @description what stands still while a message is held: its edge where it comes along one, else its node.
+             * @default null
+             */
+            scope: ("edge" | "execution" | "node") | null;
+            /**
+             * @description what happens at a hit.
+             * @default hold
+             * @enum {unknown}
+             */
+            action: "hold" | "log" | "pause" | "snapshot";
+            executionId: string;
+        };
+        /**
+         * Start
+         * @description `execution:start`: a graph, how it is to run, and what is wanted of its events.
+         */
+        Start: {
+            /**
+             * @description `auto` ends the execution when it has gone quiet, `manual` only when it is told so; the graph's role decides when absent.
+             * @default null
+             */
+            completion: ("auto" | "manual") | null;
+            /**
+             * @description wall time that the execution may take; 0 for no limit; the service's default when absent.
+             * @default null
+             */
+            timeoutMs: number | null;
+            /**
+             * @description messages injected at once; when given, no further input is expected.
+             * @default null
+             */
+            inputs: components["schemas"]["Injection"][] | null;
+            /**
+             * @description values for the graph's parameters; those that have a default may be absent.
+             * @default {}
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description whether it goes on after a restart of the service (docs/durability.md); the graph says so when absent, or else its role.
+             * @default null
+             */
+            durable: boolean | null;
+            /**
+             * @description what is noted of it: `off`, `inputs`, or `full`; the graph decides when absent.
+             * @default null
+             */
+            recording: ("full" | "inputs" | "off") | null;
+            graphId: string;
+            /** @default null */
+            events: string[] | null;
+            /** @default null */
+            nodes: string[] | null;
+            /** @default null */
+            edges: (string | number)[] | null;
+            /** @default null */
+            maxPerSecond: number | null;
+            /** @default null */
+            maxValueBytes: number | null;
+            /** @default false */
+            batch: boolean;
+        };
+        /**
+         * StateChange
+         * @description A key of a node's state that was written, and what it held before and holds now; cut where it is long.
+         */
+        StateChange: {
+            key: string;
+            /** @default null */
+            before: string | null;
+            /** @default null */
+            after: string | null;
+        };
+        /**
+         * StatisticsUpdate
+         * @description The counters of nodes and edges changed.
+         */
+        StatisticsUpdate: {
+            executionId: string;
+            statistics: components["schemas"]["ExecutionStatistics"];
+        };
+        /**
+         * StepEdges
+         * @description `edge:step`.
+         */
+        StepEdges: {
+            executionId: string;
+            /** @default null */
+            edge: string | null;
+            /** @default null */
+            nodeId: string | null;
+            /** @default 1 */
+            count: number;
+        };
+        /**
+         * Stop
+         * @description `execution:stop`; with `drain` what was accepted is processed first.
+         */
+        Stop: {
+            executionId: string;
+            /** @default false */
+            drain: boolean;
+        };
+        /**
+         * Subscribe
+         * @description The payload of `execution:subscribe`.
+         */
+        Subscribe: {
+            /** @description the execution to watch. */
+            executionId: string;
+            /**
+             * @description only what concerns these nodes; that of a node which uses a graph is what concerns all nodes inside.
+             * @default null
+             */
+            nodes: string[] | null;
+            /**
+             * @description only what travels along these edges, given by their ids or their places in the graph.
+             * @default null
+             */
+            edges: (string | number)[] | null;
+            /**
+             * @description only these, and lifecycle events.
+             * @default null
+             */
+            events: string[] | null;
+            /**
+             * @description values shown of each edge, and calls of each input port, in a second.
+             * @default null
+             */
+            maxPerSecond: number | null;
+            /**
+             * @description larger values are cut.
+             * @default null
+             */
+            maxValueBytes: number | null;
+            /**
+             * @description whether events come together in `events:batch`.
+             * @default false
+             */
+            batch: boolean;
         };
         /**
          * BreakpointList
@@ -159,59 +1790,6 @@ export interface components {
             action: "hold" | "log" | "pause" | "snapshot";
         };
         /**
-         * BreakpointSnapshot
-         * @description A breakpoint at one moment.
-         */
-        BreakpointSnapshot: {
-            /** @description unique in its execution. */
-            id: string;
-            /** @description as it was asked for, and so on. */
-            edge: string | number | null;
-            /** @description likewise. */
-            node: string | null;
-            /** @description likewise. */
-            port: string | null;
-            /**
-             * @description what it stops on.
-             * @enum {unknown}
-             */
-            on: "error" | "input" | "log" | "output" | "state";
-            /** @description of log lines; null for others. */
-            level: ("debug" | "error" | "info" | "warn") | null;
-            /** @description of the state; null for all, and for others. */
-            key: string | null;
-            /** @description the condition; null for none. */
-            when: string | null;
-            /** @description how often it lets pass what it would stop on. */
-            after: number;
-            /**
-             * @description what stands still while it holds a message.
-             * @enum {unknown}
-             */
-            scope: "edge" | "execution" | "node";
-            /**
-             * @description what happens at a hit.
-             * @enum {unknown}
-             */
-            action: "hold" | "log" | "pause" | "snapshot";
-            /** @description ISO 8601 in UTC. */
-            createdAt: string;
-            /** @description how often it has let pass because of `after`. */
-            passed: number;
-            /** @description how often it has stopped, or seen what it was to see. */
-            hits: number;
-            /** @description the first error of the condition, of values for which it therefore did not hold; null for none. */
-            failure: string | null;
-            /** @description how many values these were. */
-            failures: number;
-            /** @description how much it holds. */
-            holding: number;
-            /** @description what it holds, the oldest first; not all where it is much. */
-            held: components["schemas"]["HeldMessage"][];
-            /** @description the last hits, the oldest first. */
-            recent: components["schemas"]["BreakpointHit"][];
-        };
-        /**
          * BrokenStreamBody
          * @description The refusal of a stream of lines, of which some may have been taken in.
          */
@@ -235,48 +1813,6 @@ export interface components {
              * @default 0
              */
             line: number;
-        };
-        /**
-         * CanaryReport
-         * @description The figures of a trial.
-         */
-        CanaryReport: {
-            /**
-             * @description that the new version was given.
-             * @default 0
-             */
-            messages: number;
-            /**
-             * @description invocations that failed where the old version did not.
-             * @default 0
-             */
-            errors: number;
-            /**
-             * @description how many times as long as the old version's the mean invocation took; 0 where not measured.
-             * @default 0
-             */
-            slowdown: number;
-        };
-        /**
-         * CanaryTerms
-         * @description The terms on which a new version is tried while the old one stays beside it.
-         */
-        CanaryTerms: {
-            /**
-             * @description that decide: when so many have gone well enough, the new version stays.
-             * @default 100
-             */
-            messages: number;
-            /**
-             * @description invocations that may fail where the old version does not; one more, and the old one is back.
-             * @default 0
-             */
-            maxErrors: number;
-            /**
-             * @description how many times as long as the old version's the mean invocation may take; 0 for any.
-             * @default 0
-             */
-            maxSlowdown: number;
         };
         /**
          * Check
@@ -649,57 +2185,6 @@ export interface components {
             deadLettersOf: string | null;
         };
         /**
-         * EdgeState
-         * @description An edge after a command.
-         */
-        EdgeState: {
-            /** @description its name; `input:` and a node's id for what is injected there. */
-            edge: string;
-            /** @description whether somebody holds it. */
-            isHeld: boolean;
-            /** @description messages that wait on it. */
-            waiting: number;
-            /** @description changes with each command to the edge: what `If-Match` is held against. */
-            tag: string;
-        };
-        /**
-         * EdgeStatistics
-         * @description One edge at one moment; injected messages travel on none.
-         */
-        EdgeStatistics: {
-            /** @description its place in the graph's `edges`. */
-            index: number;
-            /** @description `node:port`. */
-            source: string;
-            /** @description `node:port`. */
-            target: string;
-            /** @description messages that began their way. */
-            sent: number;
-            /** @description messages of this edge that wait in the target's inbox. */
-            queued: number;
-            /** @description the most that waited there when the target turned to them. */
-            peak: number;
-            /** @description messages taken out by a policy, its own or the target's, whatever the reason. */
-            dropped: number;
-            /** @description time that the source spent waiting for room. */
-            blockedSeconds: number;
-            /**
-             * @description of that, the time in which somebody held the edge.
-             * @default 0
-             */
-            heldSeconds: number;
-            /**
-             * @description messages that had waited for too long; of `dropped`.
-             * @default 0
-             */
-            expired: number;
-            /**
-             * @description messages that went on as dead letters; of `dropped`.
-             * @default 0
-             */
-            deadLettered: number;
-        };
-        /**
          * EditBody
          * @description Another value for a message that waits; it keeps its number, its place and its lane.
          */
@@ -748,38 +2233,6 @@ export interface components {
             reason: string;
         };
         /**
-         * Evidence
-         * @description The numbers behind a verdict, at this moment or since the window began.
-         */
-        Evidence: {
-            /** @description messages that wait before the node. */
-            queuedMessages: number;
-            /** @description bytes of their values. */
-            queuedBytes: number;
-            /** @description the most that may wait there. */
-            capacity: number;
-            /** @description of those that wait, how many somebody holds. */
-            heldMessages: number;
-            /** @description tasks that wait for room there. */
-            blockedSenders: number;
-            /** @description time that its sources spent waiting for room there, by the length of the window. */
-            sourcesBlockedShare: number;
-            /** @description messages sent to it. */
-            sentPerSecond: number;
-            /** @description invocations that ended. */
-            donePerSecond: number;
-            /** @description half of its invocations took no longer. */
-            p50LatencyMs: number;
-            /** @description how long calls under way have taken so far, together. */
-            callSeconds: number;
-            /** @description of the time in its handler, how much a sandboxed component computed; null where nobody knows. */
-            cpuShare: number | null;
-            /** @description of the window, how much the collection of garbage took, of the whole service. */
-            garbageShare: number;
-            /** @description the node behind it that it waits for; null where it waits for none. */
-            waitsFor: string | null;
-        };
-        /**
          * ExecuteOptions
          * @description Options of an execution; every field may be absent.
          */
@@ -816,39 +2269,6 @@ export interface components {
              * @default null
              */
             recording: ("full" | "inputs" | "off") | null;
-        };
-        /**
-         * ExecutionError
-         * @description The reason why an execution failed.
-         */
-        ExecutionError: {
-            /** @description one sentence: what happened, and where. */
-            message: string;
-            /**
-             * @description the node whose handler failed, if it was one.
-             * @default null
-             */
-            nodeId: string | null;
-            /**
-             * @description the author's stack trace, if there is one.
-             * @default null
-             */
-            stack: string | null;
-            /**
-             * @description the JSON text of the message that the handler failed on, cut where it is long.
-             * @default null
-             */
-            value: string | null;
-            /**
-             * @description of the component that failed, where its node was changed while the execution ran.
-             * @default
-             */
-            version: string;
-            /**
-             * @description of the execution in which that handler began, likewise.
-             * @default 0
-             */
-            revision: number;
         };
         /**
          * ExecutionLimits
@@ -918,107 +2338,6 @@ export interface components {
             total: number;
         };
         /**
-         * ExecutionMetrics
-         * @description Counters of one execution (specification, "Executions").
-         */
-        ExecutionMetrics: {
-            /**
-             * @description messages that are finished, with or without an error: their invocation has ended, all that was emitted for them has left, and no handler holds them.
-             * @default 0
-             */
-            messagesProcessed: number;
-            /**
-             * @description messages that a policy of the graph has taken out of a queue, whatever the reason.
-             * @default 0
-             */
-            messagesDropped: number;
-            /**
-             * @description those of them that had waited on an edge for too long.
-             * @default 0
-             */
-            messagesExpired: number;
-            /**
-             * @description those of them that went on as dead letters.
-             * @default 0
-             */
-            messagesDeadLettered: number;
-            /**
-             * @description values emitted by handlers; one that fans out to three edges counts once.
-             * @default 0
-             */
-            messagesEmitted: number;
-            /**
-             * @description the same as `component_invocations`; clients of the platform read this name.
-             * @default 0
-             */
-            nodeInvocations: number;
-            /**
-             * @description calls of a handler's `process`.
-             * @default 0
-             */
-            componentInvocations: number;
-            /**
-             * @description time spent in handlers, summed over invocations.
-             * @default 0
-             */
-            totalLatencyMs: number;
-            /**
-             * @description the mean of it.
-             * @default 0
-             */
-            avgLatencyMs: number;
-            /**
-             * @description the longest single invocation, or the mean of its batch.
-             * @default 0
-             */
-            maxLatencyMs: number;
-            /**
-             * @description half of the invocations took no longer; the percentiles are good to 5 per cent.
-             * @default 0
-             */
-            p50LatencyMs: number;
-            /**
-             * @description likewise 95 of 100.
-             * @default 0
-             */
-            p95LatencyMs: number;
-            /**
-             * @description likewise 99 of 100.
-             * @default 0
-             */
-            p99LatencyMs: number;
-            /**
-             * @description invocations that ended in an error.
-             * @default 0
-             */
-            errorCount: number;
-            /**
-             * @description waits, refusals and drops at full queues.
-             * @default 0
-             */
-            backpressureEvents: number;
-            /**
-             * @description messages waiting in inboxes now.
-             * @default 0
-             */
-            queuedMessages: number;
-            /**
-             * @description messages processed per second, over the last seconds.
-             * @default 0
-             */
-            throughputPerSecond: number;
-            /**
-             * @description the moment when the execution entered `running`, milliseconds since the epoch; 0 before.
-             * @default 0
-             */
-            startTime: number;
-            /**
-             * @description the moment when the last message was processed or injected, likewise.
-             * @default 0
-             */
-            lastActivityTime: number;
-        };
-        /**
          * ExecutionSnapshot
          * @description An execution at one moment. Times are ISO 8601 in UTC; those that have not come yet are omitted.
          *
@@ -1046,31 +2365,6 @@ export interface components {
             graphVersion: number;
             /** @default false */
             durable: boolean;
-        };
-        /**
-         * ExecutionState
-         * @description The state of an execution; ``engine.execution.lifecycle`` holds the table of what may follow what.
-         * @enum {unknown}
-         */
-        ExecutionState: "cancelled" | "completed" | "failed" | "initializing" | "paused" | "pending" | "running";
-        /**
-         * ExecutionStatistics
-         * @description All nodes and edges of an execution at one moment.
-         */
-        ExecutionStatistics: {
-            /** @description the execution. */
-            executionId: string;
-            state: components["schemas"]["ExecutionState"];
-            /** @description messages accepted and not finished. */
-            inFlight: number;
-            /** @description injected messages that wait for `resume`. */
-            held: number;
-            /** @description statistics of each node, in the author's order. */
-            nodes: components["schemas"]["NodeStatistics"][];
-            /** @description statistics of each edge, in the author's order. */
-            edges: components["schemas"]["EdgeStatistics"][];
-            /** @description nothing where no node holds any other up. */
-            bottleneck: components["schemas"]["Bottleneck"] | null;
         };
         /**
          * Finding
@@ -1233,77 +2527,6 @@ export interface components {
             version: string;
             /** @description seconds since the service began. */
             uptime: number;
-        };
-        /**
-         * HeldMessage
-         * @description A message that a breakpoint holds.
-         */
-        HeldMessage: {
-            /** @description counts the hits of its breakpoint, from 1. */
-            number: number;
-            /**
-             * @description what it was; `step` where it is held because a step led there.
-             * @enum {unknown}
-             */
-            on: "error" | "input" | "log" | "output" | "state" | "step";
-            /** @description the node that was about to be handed the message, or that emitted, failed, logged or wrote. */
-            node: string;
-            /** @description its input or output port; empty where it came by none. */
-            port: string;
-            /** @description the edge along which the message came; null for what was injected, and for what has not left. */
-            edge: string | null;
-            /** @description of the message, 0 where nothing was made of one. */
-            sequence: number;
-            /**
-             * @description of the value.
-             * @enum {unknown}
-             */
-            lane: "apocryphal" | "canonical";
-            /** @description the JSON value, or the beginning of its text where `truncated`; secrets are masked. */
-            value: unknown;
-            /** @description of the whole value. */
-            sizeBytes: number;
-            /** @description milliseconds since the epoch. */
-            timestamp: number;
-            /**
-             * @description whether the value is only its beginning.
-             * @default false
-             */
-            truncated: boolean;
-            /**
-             * @description the error, where it is one, or where the held outcome is one.
-             * @default null
-             */
-            error: components["schemas"]["NamedText"] | null;
-            /**
-             * @description the line that was logged.
-             * @default null
-             */
-            line: components["schemas"]["NamedText"] | null;
-            /**
-             * @description what was written.
-             * @default []
-             */
-            changes: components["schemas"]["StateChange"][];
-            /**
-             * @description values that wait to leave, where a message is held behind its node.
-             * @default 0
-             */
-            emitted: number;
-            /**
-             * @description the surroundings, of the action `snapshot`.
-             * @default null
-             */
-            picture: components["schemas"]["NodePicture"] | null;
-            /** @description by which it is named; no two holds of one execution have the same. */
-            hold: number;
-            /** @description what may be done with it. */
-            verbs: string[];
-            /**
-             * @description whether somebody has changed its value.
-             * @default false
-             */
-            edited: boolean;
         };
         /**
          * HistoryRecord
@@ -1544,24 +2767,6 @@ export interface components {
              * @default null
              */
             error: components["schemas"]["ExecutionError"] | null;
-        };
-        /**
-         * Injection
-         * @description A value pushed into a node's input port from outside.
-         */
-        Injection: {
-            /** @description the node. */
-            nodeId: string;
-            /** @description its input port. */
-            port: string;
-            /** @description any JSON value; it travels as the text that was sent. */
-            value: unknown;
-            /**
-             * @description whether its sender vouches for the value; what follows from an `apocryphal` one is so too.
-             * @default canonical
-             * @enum {unknown}
-             */
-            lane: "apocryphal" | "canonical";
         };
         /**
          * InsertBody
@@ -2024,14 +3229,6 @@ export interface components {
             to: "first" | "last";
         };
         /**
-         * NamedText
-         * @description An error's or a log line's name and text: of a line, the name is its level.
-         */
-        NamedText: {
-            name: string;
-            message: string;
-        };
-        /**
          * NoFields
          * @description The body of a command that takes no fields; it may be left away.
          */
@@ -2142,100 +3339,6 @@ export interface components {
             actual?: unknown;
         };
         /**
-         * NodePicture
-         * @description The surroundings of a hit: what the node keeps, and what waits before it.
-         */
-        NodePicture: {
-            /** @description JSON texts by key, cut where they are long; not all keys where there are many. */
-            state: {
-                [key: string]: string;
-            };
-            /** @description messages before the node, by the name of the edge that they came along; `""` for injected ones. */
-            waiting: {
-                [key: string]: number;
-            };
-        };
-        /**
-         * NodeStatistics
-         * @description One node at one moment.
-         */
-        NodeStatistics: {
-            /** @description the node. */
-            nodeId: string;
-            /** @description messages whose invocation has ended. */
-            invocations: number;
-            /** @description those that ended in an error. */
-            errorCount: number;
-            /** @description time spent in the handler. */
-            busySeconds: number;
-            /** @description `busy_seconds` by the age of the execution; 1 means that the node never rested. */
-            busyShare: number;
-            /** @description invocations per second, over the last seconds. */
-            throughputPerSecond: number;
-            /** @description half of the invocations took no longer. */
-            p50LatencyMs: number;
-            /** @description likewise 95 of 100. */
-            p95LatencyMs: number;
-            /** @description likewise 99 of 100. */
-            p99LatencyMs: number;
-            /** @description messages waiting before it, in its inbox and on edges with policies. */
-            queuedMessages: number;
-            /** @description bytes of their values. */
-            queuedBytes: number;
-            /** @description the most that ever waited. */
-            peakMessages: number;
-            /** @description the most that may wait there. */
-            capacity: number;
-            /** @description tasks that wait for room in its inbox now. */
-            blockedSenders: number;
-            /**
-             * @description of those that wait, how many do because somebody holds their edge.
-             * @default 0
-             */
-            heldMessages: number;
-        };
-        /**
-         * NodeTime
-         * @description The time of one node since the window began; the shares add up to 1.
-         */
-        NodeTime: {
-            /** @description the node. */
-            nodeId: string;
-            /** @description in its handler, a call under way included; the mean of its workers. */
-            computing: number;
-            /** @description waiting for room on an edge that leaves it. */
-            blocked: number;
-            /** @description with messages before it that somebody holds. */
-            held: number;
-            /** @description for messages. */
-            waiting: number;
-        };
-        /**
-         * Obstacle
-         * @description A node that holds others up, or is held up.
-         */
-        Obstacle: {
-            /** @description 1 for the one that costs most. */
-            rank: number;
-            /** @description the node. */
-            nodeId: string;
-            /**
-             * @description what its time goes by with.
-             * @enum {unknown}
-             */
-            cause: "code" | "downstream" | "garbage" | "held" | "memory" | "outside" | "queue" | "sandbox";
-            /** @description the same in a sentence. */
-            reason: string;
-            /** @description how much it costs; only for comparing. */
-            severity: number;
-            /**
-             * @description of what waits before it, since the window began.
-             * @enum {unknown}
-             */
-            trend: "better" | "steady" | "worse";
-            evidence: components["schemas"]["Evidence"];
-        };
-        /**
          * OneMessage
          * @description One message for a node.
          */
@@ -2331,57 +3434,6 @@ export interface components {
             orgId: string | null;
         };
         /**
-         * PlannedNode
-         * @description The fate of one node in a reload.
-         */
-        PlannedNode: {
-            /** @description its path. */
-            nodeId: string;
-            /**
-             * @description what happens to it.
-             * @enum {unknown}
-             */
-            change: "added" | "changed" | "kept" | "removed";
-            /** @description that it is a use of, afterwards; of a removed one, before. */
-            component: string;
-            /**
-             * @description that its author gives the component now.
-             * @default
-             */
-            fromVersion: string;
-            /**
-             * @description that its author gives the component afterwards.
-             * @default
-             */
-            toVersion: string;
-            /**
-             * @description what differs, in words.
-             * @default []
-             */
-            because: string[];
-            /**
-             * @description what becomes of what it keeps.
-             * @default stays
-             * @enum {unknown}
-             */
-            state: "begins" | "leaves" | "moves" | "stays";
-            /**
-             * @description that it keeps now by `setState`.
-             * @default 0
-             */
-            keys: number;
-            /**
-             * @description messages that its handler holds now.
-             * @default 0
-             */
-            held: number;
-            /**
-             * @description messages that wait before it now.
-             * @default 0
-             */
-            waiting: number;
-        };
-        /**
          * Port
          * @description A typed port.
          */
@@ -2446,18 +3498,6 @@ export interface components {
             nodes: Record<string, never>[];
             edges: Record<string, never>[];
             metadata: Record<string, never>;
-        };
-        /**
-         * Problem
-         * @description One thing that is wrong with a document.
-         */
-        Problem: {
-            /** @description a stable name for programs, such as `edge.unknown_port`. */
-            code: string;
-            /** @description the place in the document, such as `edges[2].target.port`; empty for the whole document. */
-            path: string;
-            /** @description one sentence for people. */
-            message: string;
         };
         /**
          * ReadyReply
@@ -2597,65 +3637,6 @@ export interface components {
             executionId: string;
             total: number;
             reloads: components["schemas"]["ReloadReport"][];
-        };
-        /**
-         * ReloadPlan
-         * @description The plan of a reload, as things are at this moment.
-         */
-        ReloadPlan: {
-            /** @description that the execution would have afterwards. */
-            revision: number;
-            /**
-             * @description what may be seen while it changes.
-             * @enum {unknown}
-             */
-            consistency: "message" | "none";
-            /** @description all of them, those that are removed last. */
-            nodes: components["schemas"]["PlannedNode"][];
-            /** @description between ports of components. */
-            edgesAdded: string[];
-            /** @description likewise. */
-            edgesRemoved: string[];
-            /** @description how many stay. */
-            edgesKept: number;
-            /**
-             * @description the reasons why it cannot be done; none where it can.
-             * @default []
-             */
-            problems: components["schemas"]["Problem"][];
-        };
-        /**
-         * ReloadReport
-         * @description A reload at one moment.
-         */
-        ReloadReport: {
-            /** @description counts the reloads of the execution from 1. */
-            number: number;
-            /**
-             * @description how far it is.
-             * @enum {unknown}
-             */
-            state: "done" | "failed" | "refused" | "rolled-back" | "switching" | "trial";
-            /** @description of the execution since it has switched. */
-            revision: number;
-            plan: components["schemas"]["ReloadPlan"];
-            /** @description ISO 8601 in UTC. */
-            beganAt: string;
-            /**
-             * @description why it has come to nothing, or has been taken back.
-             * @default
-             */
-            reason: string;
-            /**
-             * @description likewise.
-             * @default null
-             */
-            endedAt: string | null;
-            /**
-             * @description the figures of its trial.
-             * @default null
-             */
-            canary: components["schemas"]["CanaryReport"] | null;
         };
         /**
          * ReloadRequest
@@ -3177,17 +4158,6 @@ export interface components {
             startedAt: string | null;
             /** @default null */
             error: components["schemas"]["ExecutionError"] | null;
-        };
-        /**
-         * StateChange
-         * @description A key of a node's state that was written, and what it held before and holds now; cut where it is long.
-         */
-        StateChange: {
-            key: string;
-            /** @default null */
-            before: string | null;
-            /** @default null */
-            after: string | null;
         };
         /**
          * StateReply
