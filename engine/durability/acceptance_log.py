@@ -73,7 +73,9 @@ class AcceptanceLog:
         self._spawn = spawn
         self._milliseconds = milliseconds
         self._waiting: deque[_Waiting] = deque()
-        self._is_writing = False
+        self._refusal: Callable[[], EngineError] | None = None  # once it is closed
+        self._written = trio.Event()  # set while nothing is being written
+        self._written.set()
 
     async def append(self, entry: Accepted, apply: Apply, messages: int = 0) -> None:
         """Write an entry, and take it in, after all that were appended before; return then.
@@ -87,17 +89,31 @@ class AcceptanceLog:
 
         Raises:
             NotKeptError: it could not be written, and was not taken in.
-            EngineError: it was written, and whoever was to take it in takes in nothing any more.
+            EngineError: it was written, and whoever was to take it in takes in nothing any more; or the log is
+                closed, and it was not written.
         """
+        if self._refusal is not None:
+            raise self._refusal()
         waiting = _Waiting(encode_entry(entry), messages, apply)
         self._waiting.append(waiting)
-        if not self._is_writing:
-            self._is_writing = True
+        if self._written.is_set():
+            self._written = trio.Event()
             self._spawn(self._write)
         with trio.CancelScope(shield=True):
             await waiting.done.wait()
         if waiting.error is not None:
             raise waiting.error
+
+    async def close(self, refusal: Callable[[], EngineError]) -> None:
+        """Take nothing more, and return when nothing of it is on its way to the disk: the next word is the last.
+
+        Args:
+            refusal: makes the error for those who append now, or wait for a write that has not begun.
+        """
+        self._refusal = refusal
+        while self._waiting:
+            self._waiting.popleft().settle(refusal())
+        await self._written.wait()
 
     async def _write(self) -> None:
         group: list[_Waiting] = []
@@ -106,7 +122,7 @@ class AcceptanceLog:
                 group = self._next_group()
                 await self._write_group(group)
         finally:
-            self._is_writing = False
+            self._written.set()
             for each in [*group, *self._waiting]:  # the service ends: they were not handed over
                 if not each.done.is_set():
                     each.settle(NotKeptError(_ENDING))

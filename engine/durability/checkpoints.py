@@ -123,6 +123,7 @@ class Checkpoints:
         self._look = look
         self._generation = generation
         self._turn = trio.Lock()
+        self._is_closed = False
         self._grown = trio.Event()
         self._taken_seconds = trio.current_time()
         self._last = (-1, -1)  # position and generation of the last one
@@ -176,6 +177,12 @@ class Checkpoints:
                 self._counters.failed += 1
                 raise
 
+    async def close(self) -> None:
+        """Take none any more, and return when none is on its way to the disk."""
+        self._is_closed = True
+        async with self._turn:
+            return
+
     async def _take(self) -> None:
         began = trio.current_time()
         log = self._log
@@ -183,6 +190,8 @@ class Checkpoints:
         moment = await in_slices(self._look())
         position = moment.progress.position
         content = await in_slices(encoded(moment.checkpoint))
+        if self._is_closed:  # its execution is over: nobody would ever take this away
+            return
         stream = log.stream
         await self._keeper.keep(
             [

@@ -58,6 +58,7 @@ class DurableExecution(Execution):
         self.is_told_to_stop = False
         self.settled = trio.Event()
         self._kept_calls = KeptCalls()
+        self._is_resting = False  # what is written from then on is for the next process
         self._is_going_on = False  # until what the log says is in: what fails before that is tried again later
 
     @property
@@ -164,6 +165,8 @@ class DurableExecution(Execution):
 
     def _take(self, messages: Sequence[Located], cause: str, *, is_final: bool) -> int:
         """Take in messages that are in the log, and charged; return how many are held."""
+        if self._is_resting:
+            return 0
         self._require_living("inject into")
         self.intake.report(messages, cause)
         held = self.injector.accept(messages)
@@ -184,7 +187,8 @@ class DurableExecution(Execution):
         """
         self._require("pause")
         await self._write_command("pause")
-        await super().pause()
+        if not self._is_resting:
+            await super().pause()
 
     async def resume(self) -> None:
         """Go on, here and after a restart.
@@ -195,7 +199,8 @@ class DurableExecution(Execution):
         """
         self._require("resume")
         await self._write_command("resume")
-        await super().resume()
+        if not self._is_resting:
+            await super().resume()
 
     async def end_input(self) -> None:
         """Take no more input, here and after a restart.
@@ -222,6 +227,9 @@ class DurableExecution(Execution):
             await self._write_command(verb)
         except NotKeptError:  # that it is no more is written when it has ended, as far as that is possible
             self._obey(verb)
+        except IllegalTransitionError:  # it has ended meanwhile, or come to rest without a word of this
+            if self.is_suspended:
+                raise
         if not self._lifecycle.is_terminal:
             await super().stop(drain=drain)
         await self.settled.wait()
@@ -233,7 +241,13 @@ class DurableExecution(Execution):
 
     def suspend(self) -> None:
         """Come to rest at once, to go on in another process."""
+        self._is_resting = not self.is_ending
         super().abandon()
+
+    async def close_writing(self) -> None:
+        """Write nothing of it any more, and return when nothing is on its way to the disk; once it has ended."""
+        await self.log.close(lambda: IllegalTransitionError(self.id, "write", self.state, self.ending))
+        await self.checkpoints.close()
 
     async def _write_command(self, verb: Verb) -> None:
         await self.log.append(Told(verb), partial(self._obey, verb))
@@ -241,8 +255,9 @@ class DurableExecution(Execution):
     def _obey(self, verb: Verb) -> None:
         """Take note of a command; what takes time follows."""
         if verb == "complete":
-            self._require_living("complete")
-            self._close_input()
+            if not self._is_resting:
+                self._require_living("complete")
+                self._close_input()
         elif verb == "stop":
             self.abandon()
         elif verb == "drain":
@@ -303,7 +318,7 @@ class DurableExecution(Execution):
                 raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
             self._charge(messages)
         except EngineError:
-            super().abandon()
+            self.suspend()
             await self.finished.wait()
             raise
         self._is_going_on = False

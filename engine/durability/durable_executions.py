@@ -15,12 +15,22 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Progress, read_checkpoint
 from engine.durability.durable_execution import DurableExecution
-from engine.durability.entries import Accepted, Injected, Told, decode_entry, encode_entry, entry_of, stream_of
+from engine.durability.entries import (
+    KIND,
+    Accepted,
+    Injected,
+    Told,
+    decode_entry,
+    encode_entry,
+    entry_of,
+    stream_of,
+)
 from engine.errors import CannotGoOnError, EngineError, NotDurableError, NotKeptError
 from engine.execution.injection import Located
 from engine.history import Finished, History, Suspended
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import (
+    PROGRESS,
     KeptBeginning,
     KeptExecution,
     beginning,
@@ -143,11 +153,22 @@ class DurableExecutions:
     async def forget(self, execution: DurableExecution) -> None:
         """Write that an execution which was about to begin is none."""
         with trio.move_on_after(END_SECONDS, shield=True):
+            await execution.close_writing()
             await self._keep_at_least(self._removals(execution.owner, execution.id))
 
-    async def settle(self, execution: DurableExecution, finished: Finished) -> None:
-        """Write how an execution has ended, or where the store does not take that, that it is no more."""
+    async def rest(self, execution: DurableExecution) -> None:
+        """Let nothing more be written of an execution that goes on later, here or in another process."""
         with trio.move_on_after(END_SECONDS, shield=True):
+            await execution.close_writing()
+        execution.settled.set()
+
+    async def settle(self, execution: DurableExecution, finished: Finished) -> None:
+        """Write how an execution has ended, or where the store does not take that, that it is no more.
+
+        That is the last that is written of it: a message or a checkpoint written later would stay for ever.
+        """
+        with trio.move_on_after(END_SECONDS, shield=True):
+            await execution.close_writing()
             await self._write_end(execution.owner, finished.kept())
         execution.settled.set()
 
@@ -190,6 +211,16 @@ class DurableExecutions:
     def take(self, owner: str, kept: KeptExecution) -> None:
         """Take note of an execution that an earlier process has left."""
         self._hold(owner, kept, "it has not been tried yet")
+
+    async def sweep(self) -> None:
+        """Take away logs and checkpoints of executions that are none, once all that there are have been taken."""
+        living = {(each.owner, each.id) for each in self._interrupted.values()}
+        orphans = {(owner, key) for owner, key in await self._keeper.streams(KIND) if (owner, key) not in living}
+        async for record in self._keeper.kept(PROGRESS):
+            if (record.owner, record.key) not in living:
+                orphans.add((record.owner, record.key))
+        for owner, execution_id in sorted(orphans):
+            await self._keep_at_least(self._removals(owner, execution_id)[1:])
 
     async def go_on(self, resume: Callable[[Interrupted], Awaitable[None]]) -> int:
         """Let go on what can go on; return how many do.

@@ -159,6 +159,16 @@ class Keeper:
             async for entry in self._store.read_entries(stream, after + 1):
                 yield entry
 
+    async def streams(self, kind: str) -> list[tuple[str, str]]:
+        """Return owner and key of each stream of a kind.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        if self._store is None:
+            return []
+        return [(size.stream.owner, size.stream.key) async for size in self._store.read_streams(kind)]
+
     async def kept(self, kind: str) -> AsyncIterator[Record]:
         """Yield all that was kept of a kind, in the order in which it came.
 

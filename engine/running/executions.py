@@ -101,7 +101,9 @@ class Executions:
                 finished = self._remember(execution)
                 if self._keeper.is_keeping:
                     self._keeper.keep_later(record_of_execution(finished.owner, finished.kept()))
-            elif not execution.is_suspended:
+            elif execution.is_suspended:
+                await self.durable.rest(execution)
+            else:
                 await self.durable.settle(execution, self._remember(execution))
             execution.empty()
             account.close()

@@ -70,6 +70,7 @@ class Restarting:
                 self._keeper.keep_later(record_of_execution(record.owner, kept))
             self._executions.history.add(Finished.of(record.owner, kept))
             executions += 1
+        await self._durable.sweep()
         await self._recordings.restore()
         gone_on = await self.go_on() if goes_on else 0
         return msgspec.structs.replace(restored, executions=executions, gone_on=gone_on)

@@ -37,6 +37,8 @@ def main() -> int:
 def _say(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{text}   ")
+    elif "0 kills" in text:
+        sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":
