@@ -508,6 +508,11 @@ class ChainedInstances:
                 await self._work_off(work)
                 hand_over(self._shared, self._members, work, None)
                 under_way.work = ()
-            if is_told:
-                await member.emitter.emit_alone(values, cause)
+            if is_told:  # by the other edges, also where the chain was parted meanwhile
+                member.emitter.node = self._outside[place]
+                try:
+                    await member.emitter.emit_alone(values, cause)
+                finally:
+                    if self._chain is None:
+                        member.emitter.node = member.node
         under_way.emitting, under_way.telling = None, ()
