@@ -80,6 +80,8 @@ class EndOfInput:
         while True:
             await in_flight.wait_quiescent()
             generation = in_flight.generation
-            await trio.sleep_until(self._last_seconds + self._grace_seconds)
-            if not in_flight.count and in_flight.generation == generation:
+            last_seconds = self._last_seconds
+            await trio.sleep_until(last_seconds + self._grace_seconds)
+            is_same = in_flight.generation == generation and self._last_seconds == last_seconds
+            if not in_flight.count and is_same:
                 return

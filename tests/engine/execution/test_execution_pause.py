@@ -221,6 +221,19 @@ async def test_a_pause_is_no_quiet_time() -> None:
     assert journal.values("a") == [1, 2]
 
 
+async def test_a_short_pause_begins_the_grace_time_again() -> None:
+    """Also where it was over before that time was."""
+    async with open_execution(document({"a": "forward"}), Journal(), completion="auto") as execution:
+        await inject(execution, "a:in", 1)
+        await trio.sleep(1)
+        await execution.pause()
+        await execution.resume()
+        await trio.sleep(1.9)
+        assert execution.state == "running"
+        await trio.sleep(0.2)
+        assert execution.state == "completed"
+
+
 async def test_held_messages_count_as_queued_work() -> None:
     """An execution with ``completion: auto`` does not complete while messages are held."""
     journal = Journal()
