@@ -50,13 +50,25 @@ class EdgeHandle:
         library: has the bounds and quotas that a new value is held to.
     """
 
-    __slots__ = ("_commands", "_execution", "_library", "_queues")
+    __slots__ = ("_commands", "_execution", "_library", "_queues", "_rewirings")
 
     def __init__(self, execution: Execution, queues: Sequence[Queue], library: Library) -> None:
         self._execution = execution
         self._commands: EdgeCommands = execution.edge_commands
         self._queues = queues
         self._library = library
+        self._rewirings = execution.edge_control.rewirings
+
+    def _require_same(self) -> None:
+        """Refuse what was meant for edges that have other indices now, or are no more.
+
+        Raises:
+            EdgeCommandError: the graph has been changed meanwhile.
+        """
+        if self._execution.edge_control.rewirings != self._rewirings:
+            raise EdgeCommandError(
+                "The graph of the execution has been changed meanwhile; look at its edges again"
+            )
 
     async def pause(self) -> EdgeReceipt:
         """Hold the edges: what waits on them stays, and what comes; within the bounds of an inbox each.
@@ -76,10 +88,12 @@ class EdgeHandle:
         Raises:
             EdgeCommandError: none of them is.
         """
+        self._require_same()
         held = [queue for queue in self._queues if self._execution.edge_control.is_held(queue)]
         gone: list[Message] = []
         breaks = Breaks()
         for queue in held or self._queues[:1]:
+            self._require_same()
             gone += self._commands.step(queue, command.count)
             await breaks.offer()
         return await self._done(self._receipt(gone))
@@ -103,6 +117,7 @@ class EdgeHandle:
         dropped: list[Message] = []
         breaks = Breaks()
         for queue in self._queues:
+            self._require_same()
             dropped += self._commands.drop(queue, is_dropped)
             await breaks.offer()
         return await self._done(msgspec.structs.replace(self._receipt(dropped), undecided=undecided))
@@ -113,11 +128,13 @@ class EdgeHandle:
         Raises:
             InvalidEdgeCommandError: the value may not travel along the edge, or does not fit its ends.
             WaitingNotFoundError: the message does not wait there.
+            OverloadedError: the value is larger, and a bound was met.
         """
         value = bytes(command.value)
         queue = self._find(command.sequence)
         (message,) = [each for each in self._commands.waiting(queue) if each.sequence == command.sequence]
         await self._check_value(queue, message.port, value)
+        self._library.quotas.spend(self._execution.owner, [max(0, len(value) - len(message.value))])
         queue = self._find(command.sequence)  # it may have gone while the value was looked at
         self._check(condition, (command.sequence,))
         return await self._done(self._receipt([self._commands.edit(queue, command.sequence, value)]))
@@ -166,6 +183,7 @@ class EdgeHandle:
         return await self._done(self._receipt(self._commands.redirect(queue, to, is_led), [queue, to]))
 
     def _only(self) -> Queue:
+        self._require_same()
         if len(self._queues) != 1:
             raise EdgeCommandError("This is done to one edge, not to all that lead to a node")
         return self._queues[0]
@@ -173,6 +191,7 @@ class EdgeHandle:
     async def _on_each(self, command: Callable[[Queue], None]) -> EdgeReceipt:
         breaks = Breaks()
         for queue in self._queues:
+            self._require_same()
             command(queue)
             await breaks.offer()
         return await self._done(self._receipt(()))
@@ -192,6 +211,7 @@ class EdgeHandle:
         )
 
     def _find(self, sequence: int) -> Queue:
+        self._require_same()
         for queue in self._queues:
             if any(message.sequence == sequence for message in self._commands.waiting(queue)):
                 return queue
@@ -199,6 +219,7 @@ class EdgeHandle:
 
     def _check(self, condition: Condition, sequences: Sequence[int] | None = None) -> None:
         """Hold a condition against the message that is meant, or else against the edge."""
+        self._require_same()
         if condition == UNCONDITIONAL:
             return
         if sequences is not None and len(sequences) == 1:
@@ -212,6 +233,7 @@ class EdgeHandle:
     async def _check_value(self, queue: Queue, into: int, value: bytes) -> None:
         """Refuse a value that may not travel along an edge, or does not fit the schema of one of its ports."""
         problem = await check_value(value, self._library.limits)
+        self._require_same()
         if problem is not None:
             raise InvalidEdgeCommandError([problem])
         graph = self._execution.graph
@@ -237,6 +259,7 @@ class EdgeHandle:
             raise _invalid("where", f"This is not a JMESPath expression. {error}") from error
         meant, undecided = set(), 0
         for queue in self._queues:
+            self._require_same()
             for message in self._commands.waiting(queue):
                 verdict = _judge(path, message.value)
                 undecided += verdict is None

@@ -455,6 +455,8 @@ class ExecutionHandle:
             IllegalTransitionError: it has ended.
         """
         debugger = self._debugger(f"{verb} in", breakpoint_id)
+        if value is not None:
+            self._library.quotas.spend(self._record.owner, [len(value)])
         return await debugger.obey(breakpoint_id, verb, hold=hold, value=value, port=port)
 
     # Changing what it runs

@@ -4,6 +4,7 @@ What is held here is in the hand of its node: nothing of it has left, and nobody
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -45,15 +46,17 @@ class Behind(Holding):
 
     def together(self, node: CompiledNode, batch: Sequence[Message]) -> int:
         """Return how many messages go to the handler in one call."""
-        del node
-        return next(
-            (
-                index or int(message.sequence not in self._skips)
-                for index, message in enumerate(batch)
-                if message.sequence in self._skips or message.sequence in self._followed
-            ),
-            len(batch),
-        )
+        for index, message in enumerate(batch):
+            is_skipped = self._is_of(self._skips, node, message)
+            if is_skipped or self._is_of(self._followed, node, message):
+                return index or int(not is_skipped)
+        return len(batch)
+
+    @staticmethod
+    def _is_of(table: Mapping[int, tuple[Any, ...]], node: CompiledNode, message: Message) -> bool:
+        """Return whether a table has a message at a node: somebody may have led it to another one."""
+        found = table.get(message.sequence)
+        return found is not None and found[0] == node.index
 
     def in_place(self, node: CompiledNode, message: Message) -> Outcome:
         """Return what comes of a message that goes past its node."""
@@ -64,13 +67,15 @@ class Behind(Holding):
 
     def looks_behind(self, node: CompiledNode, message: Message) -> bool:
         """Return whether somebody wants to see what comes of a message."""
-        return node.index in self._behind or message.sequence in self._followed
+        return node.index in self._behind or self._is_of(self._followed, node, message)
 
     async def depart(
         self, node: CompiledNode, message: Message, outcome: Outcome, before: Mapping[str, bytes], handler: Handler
     ) -> Outcome:
         """Look at what came of a message; return what is to come of it."""
-        _, by, verb = self._followed.pop(message.sequence, (0, None, ""))
+        by, verb = None, ""
+        if self._is_of(self._followed, node, message):
+            _, by, verb = self._followed.pop(message.sequence)
         hits: list[tuple[Breakpoint, BreakpointHit]] = []
         if by is not None and verb == "step":
             error = outcome.error

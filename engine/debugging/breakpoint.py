@@ -64,7 +64,7 @@ class Hold:
         outcome: that is held behind its node; None otherwise.
         charged_bytes: for an edited value, until it has gone.
         verb: the answer.
-        has_paused: the execution, which goes on with it.
+        is_placed: whether its edge is held, where it is held before its node; that may take a pause first.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Hold:
         self.hit = hit
         self.message = message
         self.verbs = verbs
-        self.edited = self.has_paused = False
+        self.edited = self.is_placed = False
         self.emission: Emission | None = None
         self.outcome: Outcome | None = None
         self.charged_bytes = 0

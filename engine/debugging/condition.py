@@ -11,8 +11,11 @@ import trio
 
 from engine.contracts.component import Component
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, Message
+from engine.debugging.shown import shown_error
+from engine.documents.mask import Mask
 from engine.documents.problem_report import numbered
 from engine.errors import InvalidBreakpointError
+from engine.execution.masking import masked_error
 from proto.breakpoint import MAX_CONDITION_CHARACTERS
 from proto.problem import Problem
 
@@ -63,8 +66,8 @@ class Condition:
         self._limits_met = 0
         self._turn = trio.StrictFIFOLock()
 
-    async def judge(self, values: Sequence[bytes]) -> list[bool]:
-        """Return of each value whether it meets the condition."""
+    async def judge(self, values: Sequence[bytes], mask: Mask | None = None) -> list[bool]:
+        """Return of each value whether it meets the condition; ``mask`` is that of what it may throw."""
         async with self._turn:  # several nodes may ask at once, and a guest answers one at a time
             met: list[bool] = []
             while len(met) < len(values):
@@ -75,13 +78,14 @@ class Condition:
                 try:
                     outcomes = await self._handler.process(batch)
                 except Exception as error:  # noqa: BLE001 - whatever it raises, nothing stops because of it
-                    self._note_failures(len(batch), f"{type(error).__name__}: {error}")
+                    failure = HandlerError(type(error).__name__, str(error))
+                    self._note_failures(len(batch), _text(failure, mask))
                     met += [False] * len(batch)
                     continue
                 for outcome in outcomes:
                     if outcome.error is not None:
                         self._limits_met += outcome.error.name.endswith("LimitExceeded")
-                        self._note_failures(1, _text(outcome.error))
+                        self._note_failures(1, _text(outcome.error, mask))
                     met.append(outcome.error is None and any(port == _MET for port, _ in outcome.emissions))
             return met
 
@@ -141,9 +145,10 @@ async def open_condition(text: str, name: str, of: Surroundings) -> Condition:
     outcome = await handler.initialize()
     if outcome.error is not None:
         await handler.cleanup()
-        raise InvalidBreakpointError([Problem("breakpoint.condition", "when", _text(outcome.error))])
+        raise InvalidBreakpointError([Problem("breakpoint.condition", "when", _text(outcome.error, None))])
     return Condition(handler)
 
 
-def _text(error: HandlerError) -> str:
-    return f"{error.name}: {error.message}"
+def _text(error: HandlerError, mask: Mask | None) -> str:
+    shown = shown_error(masked_error(mask, error))
+    return f"{shown.name}: {shown.message}"

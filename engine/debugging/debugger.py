@@ -13,11 +13,12 @@ from engine.contracts.handler import Message
 from engine.debugging.breakpoint import SHOWN_HOLDS, Breakpoint, Hold
 from engine.debugging.condition import Surroundings, open_condition
 from engine.debugging.holding import Tell
-from engine.debugging.places import Places, find_places
+from engine.debugging.places import find_places
 from engine.debugging.shown import shown_json
 from engine.debugging.watching import Watching
 from engine.errors import (
     BreakpointNotFoundError,
+    EngineError,
     IllegalTransitionError,
     InvalidBreakpointError,
     NothingHeldError,
@@ -87,7 +88,7 @@ class Debugger:
             MemoryBoundError: there is no memory for it.
             IllegalTransitionError: the execution ends, or drains.
         """
-        places = find_places(wanted, self._execution.graph)
+        find_places(wanted, self._execution.graph)
         self._check_open()
         if len(self._breakpoints) + self._being_set >= self._limits.breakpoints:
             raise TooManyBreakpointsError(self._limits.breakpoints)
@@ -95,12 +96,12 @@ class Debugger:
         if account is not None:
             account.charge(BREAKPOINT_BYTES, "executions")
         try:
-            return await self._set(wanted, places)
+            return await self._set(wanted)
         except BaseException:
             self._release_memory()
             raise
 
-    async def _set(self, wanted: BreakpointRequest, places: Places) -> BreakpointSnapshot:
+    async def _set(self, wanted: BreakpointRequest) -> BreakpointSnapshot:
         identifier = f"b{next(self._numbers)}"
         condition = None
         if wanted.when is not None:
@@ -111,7 +112,8 @@ class Debugger:
                 self._being_set -= 1
         try:
             self._check_open()
-        except IllegalTransitionError:
+            places = find_places(wanted, self._execution.graph)  # which may have been changed meanwhile
+        except EngineError:
             if condition is not None:
                 await condition.close()
             raise

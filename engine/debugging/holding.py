@@ -8,7 +8,7 @@ from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.handler import Emission, HandlerError, LogLine, Message
 from engine.debugging.breakpoint import Breakpoint, Hold, Phase
 from engine.debugging.hits import Sight, hit_of, verbs_of
-from engine.errors import IllegalTransitionError
+from engine.errors import EngineError, IllegalTransitionError
 from engine.execution.execution import Execution
 from proto.breakpoint import BreakpointHit
 from proto.breakpoint_events import BreakpointEvent, BreakpointFailed, BreakpointWasHit
@@ -30,6 +30,7 @@ class Holding:
         self._control = execution.edge_control
         self._tell = tell
         self._numbers = count(1)
+        self._standing: set[int] = set()  # holds for which the execution stands still
 
     @property
     def _graph(self) -> LoadedGraph:
@@ -40,7 +41,7 @@ class Holding:
         condition = breakpoint_.condition
         if condition is None:
             return [True] * len(values)
-        met = await condition.judge(values)
+        met = await condition.judge(values, self._shared.mask)
         if condition.failures and not breakpoint_.has_told_failure:
             breakpoint_.has_told_failure = True
             self._tell(BreakpointFailed(self._execution.id, breakpoint_.id, condition.failure))
@@ -96,12 +97,11 @@ class Holding:
             if self._control.is_closed or breakpoint_.is_removed:
                 return hold
             if breakpoint_.places.scope == "execution":
-                hold.has_paused = await self._pause()
+                await self._stand_still(hold)
             await hold.wait()
         finally:
             self._end(breakpoint_, hold)
-        if hold.has_paused:
-            await self._resume()
+        await self._move_on(hold)
         return hold
 
     def _end(self, breakpoint_: Breakpoint, hold: Hold) -> None:
@@ -119,7 +119,12 @@ class Holding:
             value = bytes(hit.value).decode(errors="replace")
             self._shared.log(node, LogLine("info", f"Breakpoint {breakpoint_.id}, {hit.on}: {value}"))
         elif breakpoint_.wanted.action == "pause":
-            await self._pause()
+            try:
+                await self._execution.pause()
+            except IllegalTransitionError:
+                return  # it is paused
+            except EngineError as error:
+                self._shared.log(node, LogLine("warn", f"Breakpoint {breakpoint_.id} cannot pause: {error}"))
 
     def _tell_hit(self, breakpoint_: Breakpoint, hit: BreakpointHit, hold: Hold | None) -> None:
         fields = {name: getattr(hit, name) for name in BreakpointHit.__struct_fields__}
@@ -135,13 +140,32 @@ class Holding:
             )
         )
 
-    async def _pause(self) -> bool:
-        """Pause the execution, if it can be paused; return whether this has done so."""
-        with suppress(IllegalTransitionError):
-            await self._execution.pause()
-            return True
-        return False
+    async def _stand_still(self, hold: Hold) -> None:
+        """Pause the execution for as long as something is held, if it is not paused already.
 
-    async def _resume(self) -> None:
-        with suppress(IllegalTransitionError):
-            await self._execution.resume()
+        That is no command, which a restart would obey again: then nothing is held.
+        """
+        self._standing.add(hold.number)
+        execution = self._execution
+        before = execution.standing_pause
+        execution.standing_pause = execution.pauses + 1
+        try:
+            await Execution.pause(execution)
+        except IllegalTransitionError:
+            execution.standing_pause = before
+        if hold.is_answered:
+            await self._move_on(hold)
+
+    async def _move_on(self, hold: Hold) -> None:
+        """Let the execution go on that was paused for things that are held, with the last of them.
+
+        Where somebody has resumed it meanwhile and paused it again, it stays so.
+        """
+        self._standing.discard(hold.number)
+        execution = self._execution
+        number = execution.standing_pause
+        if number and not self._standing:
+            execution.standing_pause = 0
+            if execution.pauses == number:
+                with suppress(IllegalTransitionError):
+                    await Execution.resume(execution)

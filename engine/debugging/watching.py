@@ -20,6 +20,7 @@ from engine.contracts.handler import Message
 from engine.debugging.behind import Behind
 from engine.debugging.breakpoint import CONTINUE, Breakpoint, Hold
 from engine.debugging.holding import Tell
+from engine.execution.controlled_inbox import waiting_on
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.execution.watched import (
@@ -59,6 +60,7 @@ class Watching(Behind):
         self._emitting: set[int] = set()
         self._failing: set[int] = set()
         self._control.on_gone = self.note_gone
+        self._shared.on_dropped = self._note_dropped
 
     def add(self, breakpoint_: Breakpoint) -> None:
         """Let a breakpoint look from now on."""
@@ -168,9 +170,14 @@ class Watching(Behind):
     async def _look(self, node: CompiledNode, message: Message, found: Sequence[Breakpoint]) -> Sequence[int]:
         """Return the edges that are to be held from a message on that these breakpoints would stop."""
         sequence = message.sequence
+        if not self._control.is_unjudged(node.index, message):  # somebody has taken it in hand meanwhile
+            return ()
         for each in found:
             self._verdicts.pop((each.id, sequence), None)
         holding = self._before.get(sequence)
+        if holding is not None and not holding[1].is_placed:  # its value was changed in the same moment
+            holding[1].is_placed = True
+            return (message.edge,)
         if holding is not None:  # somebody has let its edge go, and it with that
             await self.let_go(*holding, "continue")
         if holding is not None or sequence in self._released:
@@ -205,7 +212,8 @@ class Watching(Behind):
         if breakpoint_.places.scope == "node" and hit.on != "step":
             self._stopped[node.index] = hold
         if breakpoint_.places.scope == "execution":
-            hold.has_paused = await self._pause()
+            await self._stand_still(hold)
+        hold.is_placed = self._control.is_unjudged(node.index, message)
         return () if hold.is_answered else (message.edge,)
 
     def _hold_queue(self, hold: Hold, queue: Queue) -> None:
@@ -220,13 +228,12 @@ class Watching(Behind):
         hold.answer(msgspec.structs.replace(CONTINUE, name=verb, port=port))
         if hold.phase == "input" and hold.message is not None:
             self._let_in(breakpoint_, hold, hold.message.sequence)
-            if hold.has_paused:
-                await self._resume()
+            await self._move_on(hold)
 
     def _let_in(self, breakpoint_: Breakpoint, hold: Hold, sequence: int) -> None:
         """Let a message go that is held before its node, and what stands behind it."""
         self._end(breakpoint_, hold)
-        del self._before[sequence]
+        self._before.pop(sequence, None)
         self._released[sequence] = None
         while len(self._released) > _REMEMBERED:
             self._released.popitem(last=False)
@@ -251,9 +258,11 @@ class Watching(Behind):
     def waiting(self, hold: Hold) -> Message | None:
         """Return the message that is held before a node, as it waits there now; None where it does not."""
         message = hold.message
-        if message is None or not self._control.is_held(Queue(hold.node.index, message.edge)):
+        if message is None:
             return None
-        waiting = self._control.inbox(hold.node.index).waiting_on(message.edge)
+        if hold.is_placed and not self._control.is_held(Queue(hold.node.index, message.edge)):
+            return None
+        waiting = waiting_on(self._shared.inboxes[hold.node.index], message.edge)
         return next((each for each in waiting if each.sequence == message.sequence), None)
 
     def forget(self, breakpoint_: Breakpoint, hold: Hold) -> None:
@@ -262,29 +271,73 @@ class Watching(Behind):
             hold.answer(CONTINUE)
             self._tell(BreakpointReleased(self._execution.id, breakpoint_.id, hold.number, "continue"))
             self._let_in(breakpoint_, hold, hold.message.sequence)
-            if hold.has_paused:
-                self._shared.spawn(self._resume)
+            self._shared.spawn(partial(self._move_on, hold))
 
-    def note_gone(self, messages: Sequence[Message]) -> None:
+    def note_gone(self, messages: Sequence[Message], is_elsewhere: bool) -> None:
         """Take note that somebody has taken messages away from their edges, or let them through, by hand."""
         for message in messages:
             held = self._before.get(message.sequence)
             if held is not None:
                 self.forget(*held)
+        if is_elsewhere:
+            self._leave_alone([message.sequence for message in messages])
+
+    def _note_dropped(self, messages: Sequence[Message]) -> None:
+        """Take note of messages that come to nothing, by whatever.
+
+        Somebody is in the midst of an inbox: so what follows for edges and nodes is seen to by a task.
+        """
+        for message in messages:
+            step = self._steps.get(message.edge)
+            if step is not None and message.sequence > step[1]:
+                del self._steps[message.edge]
+                self._shared.spawn(self._tidy)
+        gone = [each.sequence for each in messages if self._concerns(each.sequence)]
+        if gone:
+            self._shared.spawn(partial(self._forget_dropped, gone))
+
+    def _concerns(self, sequence: int) -> bool:
+        return sequence in self._before or sequence in self._followed or sequence in self._skips
+
+    async def _forget_dropped(self, sequences: Sequence[int]) -> None:
+        for sequence in sequences:
+            held = self._before.get(sequence)
+            if held is not None and self.waiting(held[1]) is None:
+                self.forget(*held)
+        self._leave_alone(sequences)
+
+    async def _tidy(self) -> None:
+        self._refresh()
+
+    def _leave_alone(self, sequences: Sequence[int]) -> None:
+        """Wait no more for messages that were let go, and never come to their nodes."""
+        left = [each for each in sequences if self._followed.pop(each, None) or self._skips.pop(each, None)]
+        if left and not self._control.is_closed:
+            self._refresh()
 
     def edit(self, hold: Hold, value: bytes) -> None:
-        """Give a message that is held before its node another value."""
+        """Give a message that is held before its node another value.
+
+        Raises:
+            OverloadedError: it is larger, and a bound was met.
+        """
+        message = hold.message
+        if message is not None:
+            queue = Queue(hold.node.index, message.edge)
+            self._control.require_room(queue, len(value) - len(message.value))
         self._replace(hold, lambda message: [msgspec.structs.replace(message, value=value)])
 
     def drop(self, hold: Hold) -> None:
         """Drop a message that is held before its node."""
+        if hold.message is not None:
+            self._before.pop(hold.message.sequence, None)  # or it would be told that somebody has taken it away
         self._replace(hold, lambda _: [])
 
     def _replace(self, hold: Hold, change: Callable[[Message], list[Message]]) -> None:
         assert hold.message is not None  # noqa: S101 - the caller has looked
         node, edge, sequence = hold.node.index, hold.message.edge, hold.message.sequence
         inbox = self._control.inbox(node)
-        waiting = inbox.waiting_on(edge)
+        waiting = waiting_on(inbox, edge)
         left = [each for old in waiting for each in (change(old) if old.sequence == sequence else [old])]
         inbox.rearrange_on(edge, left)
         if len(left) < len(waiting):

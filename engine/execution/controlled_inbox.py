@@ -12,7 +12,7 @@ there is older. Then it is on no bound, as what a chain gives back, so a node ma
 it for a moment, and once more for each other edge that was held.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -26,6 +26,9 @@ from engine.execution.inbox_statistics import InboxStatistics
 Judge = Callable[[Sequence[Message]], Awaitable[Sequence[Sequence[int]]]]
 """Asked of the messages that are about to be taken, of each once: which edges are to be held from it on. It may
 take its time, and answer for the first of them only."""
+
+Verdict = tuple[Message, Sequence[int]]
+"""A message as it was judged, and the edges that are to be held from it on."""
 
 
 class ControlledInbox(OpenInbox):
@@ -80,10 +83,10 @@ class ControlledInbox(OpenInbox):
         if aside is not None:
             if self.tell is not None:
                 self.tell(edge, False)
-            messages = aside.withdraw(lambda _: True)
+            messages = aside.withdraw_all()
             self._admitted |= aside._admitted  # noqa: SLF001 - one of us
             aside.close()
-            self.put_back(messages, behind=True)
+            super().put_back(messages, behind=True)
 
     def step(self, edge: int, count: int) -> list[Message]:
         """Let messages of a held edge through, unjudged, as many as there may be before the node; return them."""
@@ -137,20 +140,40 @@ class ControlledInbox(OpenInbox):
             judge = self.judge
             messages = [each for each in islice(self._queue, limit) if each.sequence not in self._through]
             verdicts = await judge(messages) if judge is not None and messages else ()
-            if self.judge is judge:
-                for message, edges in zip(messages, verdicts, strict=False):
-                    self._take_note(message, edges)
+            if verdicts and self.judge is judge:
+                judged = zip(messages, verdicts, strict=False)
+                self._take_note({each.sequence: (each, edges) for each, edges in judged})
 
-    def _take_note(self, message: Message, edges: Sequence[int]) -> None:
-        """Hold edges from a message on, or let it through; unless somebody has taken it in hand meanwhile."""
-        place = next((index for index, each in enumerate(self._queue) if each is message), None)
-        if place is None:
-            return
-        self._through[message.sequence] = len(message.value)
-        if edges:
-            before = frozenset([each.sequence for each in islice(self._queue, place)])
+    def _take_note(self, verdicts: dict[int, Verdict]) -> None:
+        """Let messages through that were judged, by their number, or hold edges from them on.
+
+        What somebody has taken in hand meanwhile is left alone: it is not there, or is judged again as it is now.
+        """
+        before: list[int] = []
+        holds: list[tuple[Sequence[int], frozenset[int]]] = []
+        for message in self._turns():
+            if not verdicts:
+                break
+            judged, edges = verdicts.pop(message.sequence, (None, ()))
+            if judged is message:
+                self._note_judged(message)
+                if edges:
+                    holds.append((edges, frozenset(before)))
+            before.append(message.sequence)
+        for edges, but in holds:
             for edge in edges:
-                self.hold(edge, but=before)
+                self.hold(edge, but=but)
+
+    def _turns(self) -> Iterator[Message]:
+        """Yield the messages that may be taken, in the order in which they would be."""
+        return iter(self._queue)
+
+    def _note_judged(self, message: Message) -> None:
+        self._through[message.sequence] = len(message.value)
+
+    def is_unjudged(self, message: Message) -> bool:
+        """Return whether a message waits to be judged, as it is: it neither steps nor stands aside."""
+        return message.sequence not in self._through and any(each is message for each in self._turns())
 
     # What waits
 
@@ -168,6 +191,14 @@ class ControlledInbox(OpenInbox):
     def has_room_on(self, edge: int, messages: int, size: int) -> bool:
         """Return whether so many messages more, of so many bytes together, may wait on an edge now."""
         return self._asides.get(edge, self).takes(messages, size)
+
+    def may_grow_on(self, edge: int, size: int) -> bool:
+        """Return whether what waits on an edge may become larger by so many bytes, where there is memory for it.
+
+        Raises:
+            MemoryBoundError: there is none.
+        """
+        return self._asides.get(edge, self).may_grow(size)
 
     def rearrange_on(self, edge: int, messages: Sequence[Message]) -> None:
         """Let these messages wait on an edge, in the place of those that do. Who adds one has asked for room."""
@@ -244,9 +275,13 @@ class ControlledInbox(OpenInbox):
         return super().put_or_drop(message) if aside is None else aside.put_or_drop(message)
 
     def put_back(self, messages: Sequence[Message], *, behind: bool = False) -> None:
-        for edge, aside in self._asides.items():
-            aside.put_back([message for message in messages if message.edge == edge], behind=behind)
-        super().put_back([message for message in messages if message.edge not in self._asides], behind=behind)
+        held: dict[int, list[Message]] = {}
+        free: list[Message] = []
+        for message in messages:
+            (held.setdefault(message.edge, []) if message.edge in self._asides else free).append(message)
+        for edge, own in held.items():
+            self._asides[edge].put_back(own, behind=behind)
+        super().put_back(free, behind=behind)
 
     def empty(self) -> None:
         super().empty()

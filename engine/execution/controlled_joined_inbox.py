@@ -5,8 +5,8 @@ through. All other edges are held as ever (``engine.execution.controlled_inbox``
 expires in its time.
 """
 
-from collections.abc import Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from operator import attrgetter
 
 import msgspec
@@ -51,13 +51,17 @@ class ControlledJoinedInbox(ControlledInbox, JoinedInbox):
             queue.messages.is_held = True
             for message in queue.messages.waiting():
                 self._seen.pop(message.sequence, None)
+            if self.tell is not None:
+                self.tell(edge, True)
 
     def release(self, edge: int) -> None:
         queue = self.queues.get(edge)
         if queue is None:
             super().release(edge)
-        else:
+        elif queue.messages.is_held:
             queue.messages.is_held = False
+            if self.tell is not None:
+                self.tell(edge, False)
             self.wake()
 
     def step(self, edge: int, count: int) -> list[Message]:
@@ -89,22 +93,21 @@ class ControlledJoinedInbox(ControlledInbox, JoinedInbox):
         async with self._judging:  # several workers may come to the same messages
             judge = self.judge
             is_seen = ControlledJoinedInbox._is_seen  # it may have been let go while this waited for its turn
-            messages = [each for each in self.coming(limit) if not is_seen(self, each)]
+            messages = [each for each in islice(self.coming(), limit) if not is_seen(self, each)]
             verdicts = await judge(messages) if judge is not None and messages else ()
-            if self.judge is judge:
-                for message, edges in zip(messages, verdicts, strict=False):
-                    self._take_note(message, edges)
+            if verdicts and self.judge is judge:
+                judged = zip(messages, verdicts, strict=False)
+                self._take_note({each.sequence: (each, edges) for each, edges in judged})
 
-    def _take_note(self, message: Message, edges: Sequence[int]) -> None:
-        coming = self.coming()
-        place = next((index for index, each in enumerate(coming) if each is message), None)
-        if place is None:
-            return
+    def _turns(self) -> Iterator[Message]:
+        return self.coming()
+
+    def _note_judged(self, message: Message) -> None:
         seen = self._seen if message.edge in self.queues else self._through
         seen[message.sequence] = len(message.value)
-        before = frozenset([each.sequence for each in coming[:place]])
-        for edge in edges:
-            self.hold(edge, but=before)
+
+    def is_unjudged(self, message: Message) -> bool:
+        return not self._is_seen(message) and super().is_unjudged(message)
 
     def waiting_on(self, edge: int) -> list[Message]:
         return (JoinedInbox if edge in self.queues else ControlledInbox).waiting_on(self, edge)
@@ -118,6 +121,10 @@ class ControlledJoinedInbox(ControlledInbox, JoinedInbox):
     def has_room_on(self, edge: int, messages: int, size: int) -> bool:
         queue = self.queues.get(edge)
         return super().has_room_on(edge, messages, size) if queue is None else queue.takes(messages, size)
+
+    def may_grow_on(self, edge: int, size: int) -> bool:
+        queue = self.queues.get(edge)
+        return super().may_grow_on(edge, size) if queue is None else queue.may_grow(size)
 
     def rearrange_on(self, edge: int, messages: Sequence[Message]) -> None:
         queue = self.queues.get(edge)

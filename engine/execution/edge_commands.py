@@ -125,11 +125,14 @@ class EdgeCommands:
 
         Raises:
             WaitingNotFoundError: it does not wait there.
+            InboxFullError: the value is larger, and there is no room for that.
+            MemoryBoundError: likewise, and there is no memory for that.
             IllegalTransitionError: as of ``pause``.
         """
         self._check("edit messages of")
         waiting = self.waiting(queue)
         at = _place_of(waiting, sequence)
+        self._control.require_room(queue, len(value) - len(waiting[at].value))
         edited = waiting[at] = replace(waiting[at], value=value)
         self._arrange(queue, waiting)
         self._tell(queue, "edited", [edited])
@@ -225,7 +228,7 @@ class EdgeCommands:
             shared.edges[to.edge].sent += len(led)
             shared.has_lanes = shared.has_lanes or lane > 0
             self._arrange(queue, [message for message in waiting if message.sequence not in gone])
-            self._control.note_gone(led)
+            self._control.note_gone(led, is_elsewhere=True)
             self._tell_redirected(queue, to, led)
         return led
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import trio
 
 from engine.contracts.handler import NO_EDGE, Message
+from engine.errors import InboxFullError
 from engine.execution.controlled_inbox import ControlledInbox, Judge, controlled, let_go
 from engine.execution.instance import Instance
 from engine.execution.shared import ExecutionShared
@@ -71,7 +72,9 @@ class EdgeControl:
         is_closed: whether nothing can be held any more.
         is_concluding: whether nodes say their last words: what comes then may be the last thing.
         revisions: by edge, how many commands to it were obeyed.
-        on_gone: hears of messages that somebody has let through, dropped or led elsewhere by name.
+        on_gone: hears of messages that somebody has let through, dropped or led elsewhere by name; and whether
+            they come to another node.
+        rewirings: how often edges have got other indices.
     """
 
     def __init__(self, shared: ExecutionShared, instances: Sequence[Instance]) -> None:
@@ -80,7 +83,8 @@ class EdgeControl:
         self._inboxes: dict[int, ControlledInbox] = {}  # by index of the node
         self._by_hand: set[Queue] = set()  # those that somebody holds by name
         self.is_closed = self.is_concluding = False
-        self.on_gone: Callable[[Sequence[Message]], None] | None = None
+        self.on_gone: Callable[[Sequence[Message], bool], None] | None = None
+        self.rewirings = 0
         self.revisions: Counter[Queue] = Counter()
         self._parted: Counter[int] = Counter()  # by node: how many want it to run alone
 
@@ -93,6 +97,7 @@ class EdgeControl:
         """Know the edges of another graph from now on, to none of which a command was obeyed yet."""
         self.__dict__.pop("names", None)
         self.revisions.clear()
+        self.rewirings += 1
 
     def hold(self, queue: Queue) -> None:
         """Hold an edge: what waits on it and what comes stays there. Idempotent; nothing where it is closed.
@@ -113,10 +118,29 @@ class EdgeControl:
             inbox.release(queue.edge)
             self.tidy(queue.node)
 
-    def note_gone(self, messages: Sequence[Message]) -> None:
+    def note_gone(self, messages: Sequence[Message], *, is_elsewhere: bool = False) -> None:
         """Take note that messages wait no more where they did, because somebody has said so."""
         if messages and self.on_gone is not None:
-            self.on_gone(messages)
+            self.on_gone(messages, is_elsewhere)
+
+    def require_room(self, queue: Queue, size: int) -> None:
+        """Refuse to let what waits on an edge become larger by so many bytes, where there is no room for that.
+
+        Raises:
+            InboxFullError: its target has none.
+            MemoryBoundError: there is no memory.
+        """
+        if size <= 0:
+            return
+        try:
+            if not self.inbox(queue.node).may_grow_on(queue.edge, size):
+                raise InboxFullError(self._shared.graph.nodes[queue.node].id, 0.0)
+        finally:
+            self.tidy(queue.node)
+
+    def is_unjudged(self, node: int, message: Message) -> bool:
+        """Return whether a message waits to be judged before a node, as it is."""
+        return node in self._inboxes and self._inboxes[node].is_unjudged(message)
 
     def release_judged(self, queue: Queue) -> None:
         """Hold an edge no more of which a judge has said that it is to be held; unless somebody else does."""

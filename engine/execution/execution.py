@@ -160,6 +160,8 @@ class Execution(ReadableExecution):
         self._error: ExecutionError | None = None
         self._is_drained = False
         self._lifecycle = Lifecycle(execution_id)
+        self.pauses = 0  # so far
+        self.standing_pause = 0  # that which lasts as long as a breakpoint holds something: nobody's command
         self._is_pause_told = False  # observers have heard of a pause, and of no resume since
         self._readings = Readings()
         self._remains = None  # set before the state is terminal, and then never again
@@ -258,6 +260,7 @@ class Execution(ReadableExecution):
         """
         self._refuse_while_ending("pause")
         self._lifecycle.apply("pause")
+        self.pauses += 1
         self._input.pause()
         self._record("pause")
         self.injector.close()
@@ -306,7 +309,7 @@ class Execution(ReadableExecution):
             graph_id=self.graph.id,
             graph_version=self.graph.number,
             taken_ms=self._clock.milliseconds(),
-            is_paused=self.state is ExecutionState.PAUSED,
+            is_paused=self.state is ExecutionState.PAUSED and self.standing_pause != self.pauses,
             input_end=self._input.why or None,
             has_lanes=self.shared.has_lanes,
             created_at=self.created_at,

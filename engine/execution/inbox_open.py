@@ -21,6 +21,25 @@ class OpenInbox(Inbox):
             return False
         return self._has_room(size) if messages == 1 else super().has_room(messages, size)
 
+    def may_grow(self, size: int) -> bool:
+        """Return whether what waits may become larger by so many bytes, where there is memory for it.
+
+        Raises:
+            MemoryBoundError: there is none.
+        """
+        return self._room.grow(len(self._queue), self._bytes + size)
+
+    def withdraw_all(self) -> list[Message]:
+        """Take out everything, as ``withdraw`` does; it has to be closed then."""
+        taken = [*self._queue, *[message for message, _ in self._blocked.values()]]
+        self._admitted.update([message.sequence for message, _ in self._blocked.values()])
+        for task in self._blocked:
+            trio.lowlevel.reschedule(task)
+        self._blocked.clear()
+        self._queue.clear()
+        self._bytes = 0
+        return taken
+
     def withdraw(self, is_wanted: Callable[[Message], bool]) -> list[Message]:
         """Take out messages; those of senders that wait for room come last, and their senders go on."""
         taken = [message for message in self._queue if is_wanted(message)]

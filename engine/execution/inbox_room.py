@@ -72,6 +72,23 @@ class InboxRoom:
             self.lease.reach(messages, size + self.in_hand_bytes, is_first=False)
             self._set()
 
+    def grow(self, waiting: int, waiting_bytes: int) -> bool:
+        """Lease what so much needs, of which some has become larger; return whether it may be so large.
+
+        Raises:
+            MemoryBoundError: there is no memory for it.
+        """
+        if waiting > 1 and waiting_bytes > self.capacity_bytes:
+            return False
+        lease = self.lease
+        if lease is not None:
+            needed = waiting_bytes + self.in_hand_bytes
+            if not lease.reach(waiting, needed, is_first=False):
+                lease.account.ledger.require(lease.account.owner, max(0, needed - lease.size_bytes))
+                return False
+            self._set()
+        return True
+
     def cover(self, messages: int, size: int) -> None:
         """Lease what so much needs, whatever the bounds: it waits already."""
         if self.lease is not None:

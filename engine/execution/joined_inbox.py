@@ -9,7 +9,6 @@ A node without such an edge has a plain ``Inbox`` and knows nothing of this.
 
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace, merge
-from itertools import islice
 from operator import attrgetter, itemgetter
 
 import trio
@@ -118,6 +117,14 @@ class EdgeQueue(_Part):
         if self._blocked:
             return False
         return self._has_room(size) if messages == 1 else self.has_room(messages, size)
+
+    def may_grow(self, size: int) -> bool:
+        """Return whether what waits may become larger by so many bytes, where there is memory for it.
+
+        Raises:
+            MemoryBoundError: there is none.
+        """
+        return self._room.grow(len(self), self._bytes + size)
 
     def put_or_drop(self, message: Message) -> Sequence[Message]:
         """Do as an inbox does; what is dropped is the oldest of the lowest priority, be it the message itself."""
@@ -323,10 +330,10 @@ class JoinedInbox(_Part):
         del message
         return True
 
-    def coming(self, limit: int | None = None) -> list[Message]:
-        """Return the messages that would be taken next, in their order; all of them where no limit is given."""
+    def coming(self) -> Iterator[Message]:
+        """Yield the messages that would be taken next, in their order."""
         turns = merge(*[part.turns(place) for place, part in enumerate(self._parts)], key=itemgetter(0))
-        return [message for _, message in islice(turns, limit)]
+        return map(itemgetter(1), turns)
 
     def _has_message(self) -> bool:
         return bool(self._queue) or any(queue.messages.is_live for queue in self.queues.values())

@@ -102,6 +102,8 @@ class ExecutionShared:
         # Of the nodes that were changed while it ran, by their ids: who handles their messages now.
         self.handled_by: dict[str, HandledBy] = {}
         self.recorder: Recorder | None = None
+        # Told of messages that nodes have been sent and never get, before they are counted as done with.
+        self.on_dropped: Callable[[Sequence[Message]], None] | None = None
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
         self.early_starts: dict[int, Callable[[Message], bool]] = {}
         # Indices of nodes of whose emissions some may be rejected by a full edge, and others not.
@@ -137,7 +139,7 @@ class ExecutionShared:
             inbox.empty()
         self.log_buffer.empty()
         self.flow_observers = ()
-        self.recorder = None
+        self.recorder = self.on_dropped = None
         self.outputs.empty()
         self.early_starts.clear()
 
@@ -401,6 +403,8 @@ class ExecutionShared:
         for observer in self._observers:
             observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped), reason)
         self.note_lost(dropped)
+        if self.on_dropped is not None:
+            self.on_dropped(dropped)
         self.in_flight.finish(len(dropped))
 
     def note_lost(self, messages: Sequence[Message]) -> None:

@@ -93,6 +93,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.reordered: set[str] = set()  # those before which somebody has changed the order
         self.stopped: dict[int, tuple[str, int]] = {}  # messages that a breakpoint holds before their nodes
         self.inserted: set[bytes] = set()  # values that somebody has put on an edge
+        self._by_hand: set[bytes] = set()  # and values that somebody has given a message
         self.is_dropping = False  # somebody has just asked for it
         self._attempts = attempts
         self._unordered = unordered
@@ -268,6 +269,7 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def note_value(self, value: bytes, lane: int) -> None:
         """Somebody is about to give a message a value, in a lane."""
+        self._by_hand.add(value)
         self._lanes[value] = lane
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
@@ -305,7 +307,8 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         self.violations += self.look(target_node)
-        is_letter = message.value.startswith(LETTER) and inner_of(message.value) in self._sent_by[node_id]
+        inner = inner_of(message.value) if message.value.startswith(LETTER) else b""
+        is_letter = inner in self._sent_by[node_id] or inner in self._by_hand
         if message.value in self.inserted:
             self._sent_by[node_id].add(message.value)
         elif not is_letter:

@@ -10,8 +10,9 @@ import trio.testing
 from engine.contracts.component import Builtin
 from engine.contracts.handler import Handler, Message, Outcome
 from engine.debugging.debugger import recorded
-from engine.errors import InvalidBreakpointError, NothingHeldError, VerbRefusedError
+from engine.errors import InboxFullError, InvalidBreakpointError, NothingHeldError, VerbRefusedError
 from engine.execution.inbox import Inbox
+from engine.limits import EngineLimits
 from proto.component import Code, ComponentDefinition, Port, Ports
 from proto.execution import ExecutionState
 from tests.engine.debugging.debugged import FORK, Debugged, open_debugged
@@ -339,3 +340,16 @@ async def test_an_edited_value_fits_the_schema_of_its_port() -> None:
         await it.obey(stop, "edit", value=b"2")
         await it.obey(stop, "continue")
         assert journal.values("t") == [2]
+
+
+async def test_a_larger_value_is_refused_where_there_is_no_room_for_it() -> None:
+    """As an injection would be; the message stays as it was."""
+    limits = EngineLimits(inbox_bytes=100)
+    async with open_debugged(FORK, limits=limits) as it:
+        stop = await it.set(edge=2)
+        await put(it, "a:in", 1, 2)
+        with pytest.raises(InboxFullError):
+            await it.obey(stop, "edit", value=b'"%s"' % (b"x" * 100))
+        assert it.values(stop) == [1]
+        await it.obey(stop, "edit", value=b'"%s"' % (b"x" * 50))
+        assert it.values(stop) == ["x" * 50]

@@ -1,14 +1,20 @@
 """Conditions: expressions in JavaScript, evaluated in the sandbox."""
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 import trio.testing
 
 from engine.builtin.core_expressions import FILTER
 from engine.components.sandboxed import ExpressionRunner, open_sandboxes
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Handler, HandlerError, Message, Outcome
 from engine.debugging.condition import Surroundings, open_condition
+from engine.documents.mask import MASK, Mask
 from engine.errors import InvalidBreakpointError
-from proto.component import ExecutionLimits
+from proto.breakpoint_events import BreakpointFailed
+from proto.component import Code, ComponentDefinition, ExecutionLimits, Port, Ports
 from tests.engine.chained_graphs import open_parts
 from tests.engine.debugging.debugged import open_debugged
 from tests.engine.executions import document, inject, node
@@ -97,3 +103,26 @@ async def test_conditions_pick_what_stops_and_hurt_nobody_where_they_fail() -> N
             await open_condition("value.n >", "b", surroundings)
         (problem,) = refused.value.problems
         assert (problem.path, "SyntaxError" in problem.message) == ("when", True)
+
+
+class Quoting(Handler):
+    """A condition that throws, and quotes the value at length."""
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [Outcome(error=HandlerError("TypeError", message.value.decode() + "y" * 5000)) for message in batch]
+
+
+async def test_what_a_condition_throws_is_shown_without_secrets_and_cut() -> None:
+    """To who looks, and to who watches."""
+    ports = Ports(inputs=(Port("in"),), outputs=(Port("out"),))
+    quoting = Builtin(ComponentDefinition("q", "q", "1.0.0", ports, Code("builtin")), lambda _: Quoting())
+    async with open_debugged(document({"a": "forward"}), more={"symbia.core.filter": quoting}) as it:
+        it.execution.shared.mask = Mask(["hunter2-hunter2"])
+        stop = await it.set(node="a", when="value")
+        await inject(it.execution, "a:in", "hunter2-hunter2")
+        await it.execution.wait_quiescent()
+        failure = it.debugger.one(stop).failure or ""
+        assert failure.startswith(f'TypeError: "{MASK}"yyy')
+        assert len(failure) < 2100
+        (failed,) = [each for each in it.events if isinstance(each, BreakpointFailed)]
+        assert failed.message == failure

@@ -1,6 +1,7 @@
 """Inboxes of which somebody holds edges: what stands aside, within which bounds, and in which order it goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.contracts.handler import Message
+from engine.errors import OwnerMemoryError
 from engine.execution.controlled_inbox import ControlledInbox, controlled, let_go
 from engine.execution.inbox import Inbox
 from engine.memory.ledger import Ledger
@@ -278,3 +280,66 @@ async def test_all_that_waits_is_charged_and_nothing_else(is_held: bool) -> None
         while inbox.take_one_nowait() is not None:
             pass
         assert inbox.leased_bytes == account.held_bytes < 100_000
+
+
+def test_what_waits_grows_within_the_bounds_of_its_inbox_and_of_memory() -> None:
+    """A single value may be of any size; where there is no memory, that is said."""
+    account = Ledger(process_bytes=0, owner_bytes=50_000).account("")
+    inbox = controlled(Inbox(10, 20_000, account=account))
+    inbox.hold(0)
+    assert inbox.put_nowait(message(1, size=10_000))
+    assert inbox.may_grow_on(0, 20_000)
+    assert inbox.put_nowait(message(2, size=1_000))
+    assert inbox.may_grow_on(0, 9_000)
+    assert not inbox.may_grow_on(0, 9_001)
+    assert inbox.may_grow_on(1, 25_000 - account.held_bytes + 1_000)
+    with pytest.raises(OwnerMemoryError):
+        inbox.may_grow_on(1, 100_000)
+
+
+class Counting(Sequence[Message]):
+    """Messages that count how often somebody goes through them."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+        self.seen = 0
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __getitem__(self, index: Any) -> Any:
+        self.seen += 1
+        return self._messages[index]
+
+
+def test_what_is_given_back_is_gone_through_once_for_all_edges() -> None:
+    """However many are held."""
+    inbox = filled()
+    for edge in range(50):
+        inbox.hold(edge)
+    given = Counting([message(number, number % 60) for number in range(120)])
+    inbox.put_back(given)
+    assert given.seen <= len(given) + 1  # and the end of them
+    assert [len(inbox.waiting_on(edge)) for edge in (0, 49, 50)] == [2, 2, 2]
+
+
+async def test_what_was_judged_is_looked_for_in_one_go() -> None:
+    """And not once for each message of them, in all that waits."""
+    inbox = filled(*[0] * 10)
+    turns = 0
+
+    def counted() -> Iterator[Message]:
+        nonlocal turns
+        for each in tuple(inbox._queue):
+            turns += 1
+            yield each
+
+    async def judge(judged: Sequence[Message]) -> list[Sequence[int]]:
+        inbox.put_back([message(20)])
+        await trio.lowlevel.checkpoint()
+        return [[] for _ in judged]
+
+    inbox.judge = judge
+    inbox._turns = counted  # type: ignore[method-assign]
+    await inbox.look_ahead(10)
+    assert turns == 11

@@ -25,6 +25,7 @@ from engine.execution.edge_commands import EdgeCommands, recorded
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.execution.inbox import Inbox
+from engine.limits import EngineLimits
 from proto.edge import DropReason
 from proto.edge_command import End, Insert, Move
 from proto.edge_events import EdgeDropped, EdgeEvent, EdgePaused, EdgeRedirected
@@ -368,3 +369,20 @@ async def test_an_edge_that_a_breakpoint_holds_can_be_held_by_hand_as_well() -> 
         scene.commands.resume(queue)
         assert not control.is_held(queue)
         assert await scene.complete(3) == [10, 11, 12]
+
+
+async def test_a_value_grows_as_far_as_an_injection_would_be_taken() -> None:
+    """Beyond that it is refused, and what waits stays as it is."""
+    limits = EngineLimits(inbox_bytes=100)
+    async with open_execution(GRAPH, Journal(), limits=limits) as execution:
+        commands, held = execution.edge_commands, Queue(execution.graph.index_of["c"], 0)
+        commands.pause(held)
+        await inject(execution, "a:in", 1, 2)
+        await trio.testing.wait_all_tasks_blocked()
+        first, second = [message.sequence for message in commands.waiting(held)]
+        commands.edit(held, first, b'"%s"' % (b"x" * 90))
+        with pytest.raises(InboxFullError):
+            commands.edit(held, second, b'"%s"' % (b"x" * 90))
+        assert [len(message.value) for message in commands.waiting(held)] == [92, 1]
+        commands.edit(held, first, b"3")
+        assert [message.value for message in commands.waiting(held)] == [b"3", b"2"]

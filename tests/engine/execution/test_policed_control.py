@@ -1,13 +1,15 @@
 """Edges with policies that somebody holds, and messages on them that somebody judges."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
 from engine.contracts.handler import Message
 from engine.cooperative.slices import at_once
+from engine.execution.controlled_joined_inbox import ControlledJoinedInbox
 from engine.execution.edge_control import Queue
 from engine.execution.edges import read_edges
 from engine.execution.execution import Execution
@@ -166,3 +168,42 @@ async def test_the_end_leaves_what_is_held_unprocessed() -> None:
         assert execution.statistics().nodes[2].queued_messages == 4
         await execution.stop(drain=False)
         assert execution.snapshot().unprocessed == 5
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_nobody_is_blamed_for_what_a_person_holds_on_an_edge_with_a_policy() -> None:
+    """The time in which its source waits is that of the hold."""
+    async with open_execution(graph_of(capacity=2), Journal()) as execution:
+        execution.edge_control.hold(queue(execution))
+        await inject(execution, "a:in", *range(6))
+        await trio.sleep(5)
+        execution.edge_control.release(queue(execution))
+        edge = execution.statistics().edges[0]
+        assert (edge.blocked_seconds, edge.held_seconds) == (5.0, 5.0)
+
+
+async def test_of_all_that_waits_only_what_comes_next_is_looked_at_by_a_judge() -> None:
+    """A hundred times as much behind it costs nothing."""
+    async with open_execution(graph_of(), Journal()) as execution:
+        place = queue(execution)
+        inbox = execution.edge_control.inbox(place.node)
+        assert isinstance(inbox, ControlledJoinedInbox)
+        seen: list[int] = []
+
+        async def judge(messages: Sequence[Message]) -> Sequence[Sequence[int]]:
+            await trio.lowlevel.checkpoint()
+            return [[] for _ in messages]
+
+        inbox.put_back([Message(0, b"1", sequence, 0) for sequence in range(1, 1001)])
+        inbox.judge = judge
+        coming = inbox.coming
+
+        def counted() -> Iterator[Message]:
+            for each in coming():
+                seen.append(each.sequence)
+                yield each
+
+        inbox.coming = counted  # type: ignore[method-assign]
+        await inbox.look_ahead(10)
+        assert len(seen) < 25
+        inbox.empty()

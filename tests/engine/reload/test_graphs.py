@@ -6,8 +6,17 @@ import msgspec
 import pytest
 import trio
 
-from engine.errors import InvalidInjectionError, ReloadRefusedError, ReloadUnderWayError
+from engine.debugging.condition import open_condition
+from engine.errors import (
+    EdgeCommandError,
+    InvalidBreakpointError,
+    InvalidInjectionError,
+    ReloadRefusedError,
+    ReloadUnderWayError,
+)
 from engine.runtime import Runtime, open_runtime
+from proto.breakpoint import BreakpointRequest
+from proto.edge_command import Drop, Edit, Insert, Move, Redirect, Step
 from proto.message import Injection
 from proto.reload import ReloadRequest
 from tests.engine.executions import document, node
@@ -244,3 +253,50 @@ async def test_where_edges_have_policies_nothing_but_components_and_configuratio
             assert [problem.code for problem in refused.value.problems] == ["reload.policies_change"]
         await reload(execution, configs={"n1": {}})
         assert await outputs_of(execution, "n0", [[]]) == [["1", "1"]]
+
+
+async def test_a_command_to_an_edge_of_the_former_graph_is_refused() -> None:
+    """It was looked up before the change, and has another index now, or is another edge."""
+    async with open_runtime() as runtime:
+        execution = await start(runtime, document({"a": PASS, "b": PASS}, ["a:out > b:in"]))
+        edge, node_ = execution.edge("0"), execution.edges_of("b")
+        following = document({"new": PASS, "a": PASS, "b": PASS}, ["new:out > a:in", "a:out > b:in"])
+        await runtime.library.replace_graph(execution.graph_id, following)
+        await reload(execution, graph="latest")
+        for handle in (edge, node_):
+            for ask in (
+                handle.pause,
+                handle.resume,
+                lambda handle=handle: handle.step(Step()),
+                lambda handle=handle: handle.drop(Drop(all=True)),
+                lambda handle=handle: handle.drop(Drop(where="@")),
+                lambda handle=handle: handle.edit(Edit(1, msgspec.Raw(b"1"))),
+                lambda handle=handle: handle.move(Move(1, "last")),
+                lambda handle=handle: handle.insert(Insert(msgspec.Raw(b"1"))),
+                lambda handle=handle: handle.redirect(Redirect("1")),
+            ):
+                with pytest.raises(EdgeCommandError, match="changed meanwhile"):
+                    await ask()
+        assert not any(each.is_held for each in await execution.read_edges())
+
+
+async def test_a_breakpoint_that_is_set_while_the_graph_changes_looks_where_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its condition is compiled meanwhile; the node has another index then, or is no more."""
+    async with open_runtime() as runtime:
+        execution = await start(runtime, document({"a": PASS, "b": PASS}, ["a:out > b:in"]))
+        following = document({"new": PASS, "b": PASS}, ["new:out > b:in"])
+        await runtime.library.replace_graph(execution.graph_id, following)
+
+        async def slow(*args: Any) -> Any:
+            if len(await execution.read_edges()) == 1:
+                await reload(execution, graph="latest")
+            return await open_condition(*args)
+
+        monkeypatch.setattr("engine.debugging.debugger.open_condition", slow)
+        with pytest.raises(InvalidBreakpointError):
+            await execution.set_breakpoint(BreakpointRequest(node="a", when="true"))
+        made = await execution.set_breakpoint(BreakpointRequest(node="b", when="true", action="log"))
+        assert await outputs_of(execution, "b", [1]) == [1]
+        assert execution.breakpoint(made.id).recent[0].node == "b"
