@@ -260,8 +260,8 @@ class Execution(ReadableExecution):
         """
         self._refuse_while_ending("pause")
         self._lifecycle.apply("pause")
-        self.pauses += 1
         self._input.pause()
+        self.pauses += 1
         self._record("pause")
         self.injector.close()
         try:
