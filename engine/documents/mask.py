@@ -60,10 +60,14 @@ class Mask:
 
     Args:
         secrets: their texts.
+
+    Attributes:
+        secrets: as given.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form: core for secret in secrets for form, core in _forms_of_all(secret)}
+        self.secrets = frozenset(secrets)
+        forms = {form: core for secret in self.secrets for form, core in _forms_of_all(secret)}
         self._forms = tuple(sorted(forms.items(), key=lambda form: (-len(form[0]), form[0])))
         self._cores = frozenset(core for _, core in self._forms)
         self._within_json = tuple(
@@ -79,6 +83,12 @@ class Mask:
 
     def __repr__(self) -> str:
         return f"Mask({len(self._forms)} forms)"
+
+    def beside(self, other: "Mask | None") -> "Mask":
+        """Return the mask of the secrets of this one and of another."""
+        if other is None or other.secrets <= self.secrets:
+            return self
+        return _mask_of_texts(self.secrets | other.secrets)
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""

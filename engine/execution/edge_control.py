@@ -86,6 +86,7 @@ class EdgeControl:
         self.on_gone: Callable[[Sequence[Message], bool], None] | None = None
         self.rewirings = 0
         self.revisions: Counter[Queue] = Counter()
+        self._earlier_commands = 0  # to any edge of former graphs, and one more for each of these
         self._parted: Counter[int] = Counter()  # by node: how many want it to run alone
 
     @cached_property
@@ -94,8 +95,12 @@ class EdgeControl:
         return edge_names(self._shared.graph.edges)
 
     def change_graph(self) -> None:
-        """Know the edges of another graph from now on, to none of which a command was obeyed yet."""
+        """Know the edges of another graph from now on, to none of which a command was obeyed yet.
+
+        No tag comes again: one that was read of a former graph fits no edge of this one.
+        """
         self.__dict__.pop("names", None)
+        self._earlier_commands += 1 + max(self.revisions.values(), default=0)
         self.revisions.clear()
         self.rewirings += 1
 
@@ -212,7 +217,7 @@ class EdgeControl:
 
     def tag(self, queue: Queue) -> str:
         """Return what changes with each command to an edge."""
-        return f"edge-{self.revisions[queue]}"
+        return f"edge-{self._earlier_commands + self.revisions[queue]}"
 
     def held(self) -> Sequence[Queue]:
         """Return the edges that are held."""

@@ -94,6 +94,12 @@ def guarded(observer: FlowObserver, mask: Mask | None) -> FlowObserver:
     return observer if mask is None else MaskingObserver(observer, mask)
 
 
+def guarded_anew(told: Sequence[FlowObserver], mask: Mask | None) -> tuple[FlowObserver, ...]:
+    """Return who is to be told in place of those who are, now that the secrets are others."""
+    inner = (each.inner if isinstance(each, MaskingObserver) else each for each in told)
+    return tuple(guarded(each, mask) for each in inner)
+
+
 def without(told: Sequence[FlowObserver], observer: FlowObserver) -> tuple[FlowObserver, ...]:
     """Return those who are told, without an observer or who stands before it."""
     return tuple(

@@ -10,6 +10,7 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import FilledGraph
 from engine.contracts.component import Component
 from engine.counters.counters import InstanceCounters
+from engine.documents.mask import Mask
 from proto.reload import ReloadReport
 
 KEPT_REPORTS = 50
@@ -98,6 +99,14 @@ class Revisions:
             self.former = [*self.former, self.present][-KEPT_REVISIONS:]
         self.present = following
         self.number += 1
+
+    def mask_with(self, following: Revision) -> Mask | None:
+        """Return the mask of the secrets of the next revision and of those before it: values of both are there."""
+        mask: Mask | None = None
+        for each in (following, self.present, *self.former):
+            if each.values.mask is not None:
+                mask = each.values.mask.beside(mask)
+        return mask
 
     def note(self, report: ReloadReport) -> None:
         """Keep a report, in the place of an earlier one of its number."""

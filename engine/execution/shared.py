@@ -25,7 +25,7 @@ from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
 from engine.execution.inbox import Inbox
 from engine.execution.log_buffer import LogBuffer, bounded
-from engine.execution.masking import guarded, masked_error, masked_line, masked_outcomes, without
+from engine.execution.masking import guarded, guarded_anew, masked_error, masked_line, masked_outcomes, without
 from engine.execution.outputs import Outputs
 from engine.execution.pending_emissions import LIGHT_BYTES, PendingEmissions
 from engine.execution.unprocessed import CutOff
@@ -159,7 +159,11 @@ class ExecutionShared:
     def change_graph(self, graph: LoadedGraph, mask: Mask | None) -> None:
         """Know another graph from now on, whose nodes and edges the inboxes and counters are of already."""
         self.graph = graph
+        if mask is not self.mask:
+            self.flow_observers = guarded_anew(self.flow_observers, mask)
         self.mask = self.outputs.mask = mask
+        if self.recorder is not None:
+            self.recorder.mask = mask
         self.has_lanes = self.has_lanes or graph.has_lanes
         self.doors = self._find_doors()
 

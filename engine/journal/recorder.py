@@ -81,7 +81,7 @@ class Recorder(FlowObserver):
         self._graph = graph
         self._next = next_number
         self._keep = keep
-        self._mask = mask
+        self.mask = mask
         self._began = trio.current_time()
         self._notes: list[object] = []
         # Of the notes; no number is 0. Numbers rise, but those of messages that wait for a disk before they go in.
@@ -102,7 +102,7 @@ class Recorder(FlowObserver):
             return
         sizes = [len(message.value) for _, message in located]
         size = sum(sizes)
-        if self._mask is not None or size > CHUNK_BYTES or max(sizes) > LARGE_BYTES:
+        if self.mask is not None or size > CHUNK_BYTES or max(sizes) > LARGE_BYTES:
             for node, message in located:
                 shortened = self._shortened(message)
                 note = (_INJECTED, self._now(), ((node, shortened),))
@@ -183,7 +183,7 @@ class Recorder(FlowObserver):
         emissions = [(port, self._shown(made)) for port, made in outcome.emissions]
         told: tuple[object, ...] | None = None
         if error is not None:
-            name, said, details, mask = error.name, error.message, error.details or b"", self._mask
+            name, said, details, mask = error.name, error.message, error.details or b"", self.mask
             if mask is not None:  # the error of a request names its address, and whatever key is in it
                 name, said, details = mask.text(name), mask.text(said), mask.json(details) if details else b""
             told = (name, said, details, error.is_permanent)
@@ -307,8 +307,8 @@ class Recorder(FlowObserver):
 
     def _shown(self, value: bytes) -> bytes:
         """Return a value as it is written: without secrets, and by its digest where it is large."""
-        if self._mask is not None:
-            value = self._mask.json(value)
+        if self.mask is not None:
+            value = self.mask.json(value)
         return value if len(value) <= LARGE_BYTES else self._large(value)
 
     def _large(self, value: bytes) -> bytes:

@@ -90,6 +90,15 @@ class TrialBook:
             self._decided()
 
 
+async def _made_of(handler: Handler, message: Message) -> Outcome:
+    """Return what a handler makes of a message."""
+    try:
+        (outcome,) = await handler.process([message])
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
+        outcome = Outcome(error=handler_error(error))
+    return outcome
+
+
 class Tried(Handler):
     """A new handler with the old one beside it.
 
@@ -133,14 +142,14 @@ class Tried(Handler):
             (outcome,) = await self.winner.process([message])
             return outcome
         began = trio.current_time()
-        (outcome,) = await self._new.process([message])
+        outcome = await _made_of(self._new, message)
         new_seconds = trio.current_time() - began
         if not self._is_pure and outcome.error is None:
             self._book.note(new_seconds, self._mean_seconds, None)
             return outcome
         kept = dict(self._old.innermost().state())
         began = trio.current_time()
-        (old_outcome,) = await self._old.process([message])
+        old_outcome = await _made_of(self._old, message)
         old_seconds = trio.current_time() - began
         if outcome.error is None:
             self._book.note(new_seconds, old_seconds, None)

@@ -229,20 +229,23 @@ def _note_groups(
 
 
 def _note_queues(queues: Mapping[str, str], removed: set[str], after: LoadedGraph, report: ProblemReport) -> None:
+    edges = named_edges(after) if queues else {}
     for node_id, edge in queues.items():
         path = f"queues.{shown(node_id)}"
         if node_id not in removed:
             report.note("reload.not_removed", path, f"Node {shown(node_id)} is not removed, so it keeps its queue")
-        elif find_edge(after, edge) is None:
+        elif edge not in edges:
             report.note("reload.unknown_edge", path, f"The graph would have no edge {shown(edge)}")
 
 
-def find_edge(graph: LoadedGraph, name: str) -> int | None:
-    """Return the index of an edge by its id, or its ends, such as ``a:out -> b:in``; None where there is none."""
+def named_edges(graph: LoadedGraph) -> dict[str, int]:
+    """Return the indices of edges by their ids, and by their ends, such as ``a:out -> b:in``; the first has it."""
+    found: dict[str, int] = {}
     for index, edge in enumerate(graph.edges):
-        if name in (edge.id, f"{edge.source} -> {edge.target}") and name:
-            return index
-    return None
+        for name in (edge.id, f"{edge.source} -> {edge.target}"):
+            if name:
+                found.setdefault(name, index)
+    return found
 
 
 def _note_canary(nodes: Sequence[PlannedNode], canary: CanaryTerms | None, report: ProblemReport) -> None:

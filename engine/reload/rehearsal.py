@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 
 import trio
 
-from engine.contracts.handler import Handler, HandlerError, Outcome
+from engine.contracts.handler import HandlerError
 from engine.documents.problem_report import ProblemReport, shown
 from engine.execution.execution import Execution
-from engine.execution.failure import handler_error
 from engine.execution.instance import Instance
 from engine.execution.revisions import Revision
+from engine.reload.beginning import begun, inherited
 from engine.reload.plan import does_same_work
 from proto.problem import Problem
 from proto.reload import PlannedNode, ReloadPlan
@@ -22,6 +22,7 @@ from proto.reload import PlannedNode, ReloadPlan
 async def rehearse(execution: Execution, following: Revision, plan: ReloadPlan) -> list[Problem]:
     """Let the new handlers of a reload begin on a copy; return what they refuse."""
     report = ProblemReport()
+    report.mask = execution.revisions.mask_with(following)
     former = {instance.node.id: instance for instance in execution.instances}
     for node in _new(plan):
         with execution.shared.gate.passing():
@@ -41,21 +42,17 @@ async def _rehearse_one(
 ) -> HandlerError | None:
     node = following.graph.node(planned.node_id)
     assert node is not None  # noqa: S101 - the plan is of this graph
-    handler: Handler = execution.maker.handlers(node, following.values, execution.shared)[0]
+    handler = execution.maker.handlers(node, following.values, execution.shared)[0]
     if not handler.innermost().is_pure:
         return None
     try:
         instance = former.get(planned.node_id)
         if instance is not None and instance.handlers and does_same_work(instance.node, node):
             predecessor = instance.handlers[0].innermost()
-            refusal = await handler.innermost().inherit(predecessor, planned.from_version)
+            refusal = await inherited(handler, predecessor, planned.from_version)
             if refusal is not None:
                 return refusal
-        try:
-            outcome = await handler.initialize()
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
-            outcome = Outcome(error=handler_error(error))
-        return outcome.error
+        return (await begun(handler)).error
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + execution.limits.cleanup_seconds):
             await handler.cleanup()

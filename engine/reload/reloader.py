@@ -1,18 +1,19 @@
 """The reloads of executions: asked for, planned, made one after another, tried, and taken back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
 import trio
 
+from engine.documents.mask import Mask
 from engine.documents.problem_report import shown
 from engine.errors import NothingToRollBackError, ReloadRefusedError, ReloadUnderWayError
 from engine.execution.execution import Execution
 from engine.execution.revisions import Revision
 from engine.library import Library
 from engine.reload.canary import TrialBook, Tried
-from engine.reload.plan import NodeFacts, find_edge, make_plan
+from engine.reload.plan import NodeFacts, make_plan, named_edges
 from engine.reload.rehearsal import rehearse
 from engine.reload.switch import RefusedError, Switch, composition, fits, is_looked_at
 from engine.reload.target import find_revision
@@ -32,11 +33,12 @@ def reloader_of(execution: Execution, library: Library) -> "Reloader":
 
 
 class _Trial(msgspec.Struct, frozen=True):
-    """A trial under way: its book, its report's number, and the revision before it."""
+    """A trial under way: its book, its report's number, the revision before it, and the mask of both."""
 
     book: TrialBook
     number: int
     before: Revision
+    mask: Mask | None
 
 
 class Reloader:
@@ -96,7 +98,7 @@ class Reloader:
         trial = self._trial
         if trial is not None:
             trial.book.decide("back", "it was rolled back")
-            return await self._answer(trial.number)
+            return await self._answer(trial.number, ("switching", "trial"))
         self._require_idle()
         self._execution.require_changeable()
         if not self._revisions.former:
@@ -151,6 +153,11 @@ class Reloader:
         if not is_same_shape and is_looked_at(execution):
             message = "Edges are held, or breakpoints set; nodes and edges can come and go when that is over"
             problems.append(Problem("reload.edges_held", "graph", message))
+        elif consistency == "message" and execution.edge_control.held():
+            message = (
+                'Messages stand on edges that are held, so it would wait for them; let them go, or say "none"'
+            )
+            problems.append(Problem("reload.edges_held", "consistency", message))
         if request.canary is not None:
             problems += self._untriable(following, plan)
         if not problems:
@@ -207,35 +214,32 @@ class Reloader:
         execution.spawn(partial(self._switch, number, following, plan, request))
         return number
 
-    async def _answer(self, number: int) -> ReloadReport:
-        await self._wait_for(number)
-        return self.report(number)
-
-    async def _wait_for(self, number: int) -> None:
+    async def _answer(self, number: int, under_way: Sequence[ReloadState] = ("switching",)) -> ReloadReport:
         with trio.move_on_after(ANSWER_SECONDS):
-            while self.report(number).state == "switching" and not self._execution.finished.is_set():
+            while self.report(number).state in under_way and not self._execution.finished.is_set():
                 await self._revisions.changed()
+        return self.report(number)
 
     async def _switch(self, number: int, following: Revision, plan: ReloadPlan, request: ReloadRequest) -> None:
         execution, before = self._execution, self._revisions.present
-        queues = {node: find_edge(following.graph, edge) for node, edge in request.queues.items()}
+        edges = named_edges(following.graph) if request.queues else {}
         book = None if request.canary is None else self._open_book(request.canary, number)
         switch = Switch(
             execution,
             following,
             plan,
-            queues={node: edge for node, edge in queues.items() if edge is not None},
+            queues={node: edges[edge] for node, edge in request.queues.items()},
             book=book,
         )
         try:
             await switch.run()
         except RefusedError as refusal:
-            self._close(number, "refused", str(refusal))
+            self._close(number, "refused", str(refusal), execution.revisions.mask_with(following))
         else:
             if book is None:
                 self._close(number, "done")
             else:
-                self._trial = _Trial(book, number, before)
+                self._trial = _Trial(book, number, before, execution.shared.mask)
                 self._tell(self._updated(number, "trial"))
                 if book.verdict:
                     execution.spawn(self._end_trial)
@@ -275,11 +279,17 @@ class Reloader:
                 canary=None,
             )
             await Switch(execution, following, plan, queues={}, ready=ready).run()
-            canary = trial.book.report()
-            self._trial = None
-            self._close(trial.number, "done" if has_won else "rolled-back", trial.book.reason, canary=canary)
+        except RefusedError as refusal:  # the winner goes on all the same, with the other one beside it
+            self._end_with(trial, "failed", f"{trial.book.reason}; {refusal}")
+        else:
+            self._end_with(trial, "done" if has_won else "rolled-back", trial.book.reason)
         finally:
             revisions.end()
+
+    def _end_with(self, trial: _Trial, state: ReloadState, reason: str) -> None:
+        """Let there be no trial any more, and tell how it has ended."""
+        self._trial = None
+        self._close(trial.number, state, reason, trial.mask, canary=trial.book.report())
 
     # Reports
 
@@ -287,9 +297,12 @@ class Reloader:
         report = next(each for each in self._revisions.reports if each.number == number)
         return msgspec.structs.replace(report, state=state, revision=self._revisions.number)
 
-    def _close(self, number: int, state: ReloadState, reason: str = "", **more: object) -> None:
+    def _close(
+        self, number: int, state: ReloadState, reason: str = "", mask: Mask | None = None, **more: object
+    ) -> None:
         report = self._updated(number, state)
         ended_at = self._execution.timestamp()
+        reason = reason if mask is None else mask.text(reason)
         self._tell(msgspec.structs.replace(report, reason=reason, ended_at=ended_at, **more))
 
     def _tell(self, report: ReloadReport) -> None:

@@ -26,13 +26,14 @@ from engine.contracts.handler import Handler, HandlerError, Message, Outcome
 from engine.execution.build import form_chain, join_handlers
 from engine.execution.chained import ChainedInstances
 from engine.execution.execution import Execution
-from engine.execution.failure import handler_error
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.inbox import Inbox
 from engine.execution.instance import Instance
+from engine.execution.masking import masked_line
 from engine.execution.node_tasks import clean_up_after
 from engine.execution.revisions import Revision
 from engine.execution.watched import is_watched, watch_alike
+from engine.reload.beginning import begun, inherited
 from engine.reload.canary import TrialBook, Tried, mean_latency_seconds
 from engine.reload.plan import Composition, does_same_work, edge_keys
 from engine.reload.rewiring import Rewiring
@@ -102,17 +103,13 @@ class Switch:
             if holds_back:
                 await execution.injector.hold_back()
             try:
-                await self._halt()
-                with execution.shared.gate.passing():
-                    await self._open_heirs()
-                if self._book is not None:
-                    self._begin_trial(self._book)
-                lost = self._swap()
+                await self._prepare()
             except BaseException as error:
                 if isinstance(error, RefusedError):
                     await self._go_on(self._halted)
                 await self._discard_heirs()
                 raise
+            lost = self._swap()
             try:
                 self._drop(lost)
                 with execution.shared.gate.passing():
@@ -124,6 +121,24 @@ class Switch:
             if holds_back:
                 execution.injector.let_in()
                 execution.spawn(execution.injector.drain)
+
+    async def _prepare(self) -> None:
+        """Do all that may fail; nothing of the old revision has changed when it does.
+
+        Raises:
+            RefusedError: it cannot be done, or something failed that should not have.
+        """
+        try:
+            await self._halt()
+            with self._execution.shared.gate.passing():
+                await self._open_heirs()
+            if self._book is not None:
+                self._begin_trial(self._book)
+        except RefusedError:
+            raise
+        except Exception as error:
+            raise RefusedError(f"Internal error: {error!r}") from error
+        self._require_free_edges()  # once more: handlers have taken their time to begin
 
     def _clean_up(self) -> None:
         """Let the old handlers free what they have; nobody waits for that but the end of the execution."""
@@ -161,9 +176,20 @@ class Switch:
             await instance.ended.wait()
             if change == "removed" or (change == "changed" and not await self._carries_on(instance)):
                 await instance.flush()
-        self._require_closed_groups()
-        if self._is_whole and is_looked_at(execution):
+        if not self._ready:  # the end of a trial: what gathers goes on with what it has
+            self._require_closed_groups()
+        self._require_free_edges()
+
+    def _require_free_edges(self) -> None:
+        """Refuse the change where somebody knows nodes and edges by indices that it would change.
+
+        Raises:
+            RefusedError: somebody does.
+        """
+        if self._is_whole and is_looked_at(self._execution):
             raise RefusedError("Edges were held, or breakpoints set, meanwhile")
+        if self._is_draining and self._execution.edge_control.held():
+            raise RefusedError("Edges were held meanwhile")
 
     def _require_closed_groups(self) -> None:
         """Refuse the change where what gathers arrays would change while parts of one are held between.
@@ -188,7 +214,7 @@ class Switch:
             return True
         execution = self._execution
         (another, *_) = execution.maker.handlers(new, self._following.values, execution.shared)
-        return await another.innermost().inherit(former, self._versions[new.id]) is None
+        return await inherited(another, former, self._versions[new.id]) is None
 
     def _made(self, node: CompiledNode) -> Heirs:
         found = self._heirs.get(node.id)
@@ -217,6 +243,7 @@ class Switch:
         Raises:
             RefusedError: one of them cannot go on from there.
         """
+        mask = self._execution.revisions.mask_with(self._following)
         former = {instance.node.id: instance for instance in self._execution.instances}
         for index in self._new.order:
             node = self._new.nodes[index]
@@ -227,16 +254,13 @@ class Switch:
             if instance is not None and does_same_work(instance.node, node):
                 for heir, predecessor in zip(heirs.handlers, instance.handlers, strict=False):
                     version = self._versions[node.id]
-                    error = await heir.innermost().inherit(predecessor.innermost(), version)
+                    error = await inherited(heir, predecessor, version)
                     _require_none(node, "take over the state", error)
             for handler in heirs.handlers:
                 heirs.begun.append(handler)
-                try:
-                    outcome = await handler.initialize()
-                except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
-                    outcome = Outcome(error=handler_error(error))
+                outcome = await begun(handler)
                 for line in outcome.logs:
-                    self._execution.shared.log(node, line)
+                    self._execution.shared.log(node, masked_line(mask, line))
                 _require_none(node, "begin", outcome.error)
                 heirs.outcomes.append(outcome)
 
@@ -256,9 +280,9 @@ class Switch:
         """Return another new handler that goes on where the old one is; None where it cannot."""
         execution = self._execution
         (handler, *_) = execution.maker.handlers(node, self._following.values, execution.shared)
-        if await handler.innermost().inherit(old.innermost(), self._versions[node.id]) is not None:
+        if await inherited(handler, old, self._versions[node.id]) is not None:
             return None
-        return handler if (await handler.initialize()).error is None else None
+        return handler if (await begun(handler)).error is None else None
 
     async def _discard_heirs(self) -> None:
         """Let the new handlers free what they have: the old ones go on."""
@@ -292,7 +316,7 @@ class Switch:
                 shared.inboxes[node.index].widen(node.capacity, node.overflow)
                 if node.id in halted:
                     shared.early_starts.pop(node.index, None)
-        shared.change_graph(self._new, self._following.values.mask)
+        shared.change_graph(self._new, execution.revisions.mask_with(self._following))
         instances = [
             former[node.id] if node.id in former and node.id not in halted else self._instance(node, former)
             for node in self._new.nodes
