@@ -18,7 +18,19 @@ from engine.builtin.core_logger import LOGGER
 from engine.builtin.core_merge import MERGE
 from engine.builtin.core_passthrough import PASSTHROUGH
 from engine.builtin.core_throttle import THROTTLE
+from engine.builtin.data_aggregate import AGGREGATE
+from engine.builtin.data_base64 import BASE64
+from engine.builtin.data_compress import COMPRESS
+from engine.builtin.data_csv import CSV
+from engine.builtin.data_enrich import ENRICH
+from engine.builtin.data_hash import HASH
 from engine.builtin.data_json_transform import json_transform
+from engine.builtin.data_sample import SAMPLE
+from engine.builtin.data_sequence import SEQUENCE
+from engine.builtin.data_sort import SORT
+from engine.builtin.data_template import TEMPLATE
+from engine.builtin.data_validate import validate
+from engine.builtin.data_xml import XML
 from engine.builtin.io_http_request import http_request, open_client
 from engine.builtin.io_plain import COLLECT, IO_DELAY, IO_LOG, IO_PASSTHROUGH
 from engine.builtin.logic_filter_switch import FIELD_FILTER, SWITCH
@@ -65,6 +77,18 @@ def builtins(
         THROTTLE,
         DEBOUNCE,
         DEDUPE,
+        TEMPLATE,
+        CSV,
+        XML,
+        BASE64,
+        HASH,
+        COMPRESS,
+        validate(workers),
+        SAMPLE,
+        SEQUENCE,
+        SORT,
+        AGGREGATE,
+        ENRICH,
         IO_PASSTHROUGH,
         COLLECT,
         IO_LOG,

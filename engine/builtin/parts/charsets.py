@@ -8,7 +8,7 @@ import codecs
 
 import trio
 
-from engine.builtin.parts.content_coding import SLICE_BYTES
+from engine.builtin.parts.inflating import SLICE_BYTES
 from engine.cooperative.json_checks import check_utf8
 
 _OTHER_NAMES = {

@@ -4,25 +4,15 @@ Only gzip is asked for and undone, any number of members and in layers. Another 
 bytes are no content. A word that names no coding (``utf-8``, ``none``) is a server's mistake, and says nothing.
 """
 
-import zlib
-
-import trio
-
 from engine.builtin.parts.http_refusal import invalid, too_large
+from engine.builtin.parts.inflating import GZIP, CutOffError, NotDeflatedError, TooMuchInflatedError, inflated
 
 ACCEPTED_CODING = "gzip"
 """The one compression that can be bounded with the standard library alone; all servers know it."""
 
-SLICE_BYTES = 128 * 1024
-"""The bytes inflated, or decoded, between two checkpoints: a millisecond or two."""
-
 LAYERS_LIMIT = 3
 """Layers of gzip in gzip. A file that was compressed before it was served makes two; more only cost time."""
 
-_FIRST_BYTES = 4 * 1024
-"""Bytes given to a member at first: what a short one leaves over is copied, and counts as work."""
-
-_ANY_GZIP = zlib.MAX_WBITS | 16
 _GZIP = frozenset({"gzip", "x-gzip"})
 _REGISTERED = _GZIP | {
     *("aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "x-compress", "zstd"),
@@ -53,40 +43,17 @@ async def decoded(body: bytes, header: str, limit_bytes: int) -> bytes:
         raise invalid(f"it is encoded as {unknown!r}, not as gzip")
     if len(applied) > LAYERS_LIMIT:
         raise invalid(f"it is compressed {len(applied)} times; {LAYERS_LIMIT} are undone")
-    for _ in applied:
+    for _ in applied if body else ():
         body = await _inflated(body, limit_bytes)
     return body
 
 
 async def _inflated(body: bytes, limit_bytes: int) -> bytes:
-    """Inflate all members of a gzip stream, one behind another (RFC 1952, section 2.2), and zeros at their end."""
-    plain = bytearray()
-    left = memoryview(body)
-    work_bytes = 0
-    while left and not _is_padding(left, plain):
-        inflater = zlib.decompressobj(_ANY_GZIP)
-        room_bytes, goes_on = _FIRST_BYTES, True
-        while goes_on:
-            given = left[:room_bytes]
-            try:
-                piece = inflater.decompress(given, SLICE_BYTES)
-            except zlib.error as error:
-                raise invalid(f"it says it is gzip but is not: {error}") from error
-            plain += piece
-            if len(plain) > limit_bytes:
-                raise too_large(limit_bytes)
-            left = left[len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data) :]
-            goes_on = not inflater.eof and (bool(left) or len(piece) == SLICE_BYTES)
-            work_bytes += len(given) + len(piece)
-            if work_bytes > SLICE_BYTES:
-                work_bytes = 0
-                await trio.lowlevel.checkpoint()
-            room_bytes = min(2 * room_bytes, SLICE_BYTES)
-        if not inflater.eof:
-            raise invalid("its gzip stream is cut off")
-    return bytes(plain)
-
-
-def _is_padding(left: memoryview, plain: bytearray) -> bool:
-    """Tell whether what is left behind a member are zeros, as tapes and some servers add them."""
-    return bool(plain) and left[0] == 0 and bytes(left).count(0) == len(left)
+    try:
+        return await inflated(body, GZIP, limit_bytes)
+    except CutOffError as error:
+        raise invalid("its gzip stream is cut off") from error
+    except NotDeflatedError as error:
+        raise invalid(f"it says it is gzip but is not: {error}") from error
+    except TooMuchInflatedError as error:
+        raise too_large(limit_bytes) from error

@@ -12,8 +12,9 @@ import msgspec
 import trio
 
 from engine.builtin.parts.charsets import is_json, json_as_utf8, text_of
-from engine.builtin.parts.content_coding import SLICE_BYTES, codings, decoded
+from engine.builtin.parts.content_coding import codings, decoded
 from engine.builtin.parts.http_refusal import HttpResponseError, invalid, too_large
+from engine.builtin.parts.inflating import SLICE_BYTES
 from engine.cooperative.json_checks import check_in_slices
 from engine.errors import MemoryBoundError
 from engine.memory.ledger import Account

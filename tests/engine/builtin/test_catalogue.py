@@ -77,4 +77,5 @@ def test_what_holds_values_is_not_stateless() -> None:
     holders = ("delay", "merge", "accumulator", "gather", "group", "join", "throttle", "debounce", "dedupe")
     core = {f"symbia.core.{name}" for name in holders}
     state = {f"symbia.state.{name}" for name in ("latest", "join", "window", "rollup")}
-    assert stateful == {*core, *state, "symbia.io.delay", "symbia.source.timer", "symbia.routine.wait"}
+    data = {f"symbia.data.{name}" for name in ("sample", "sequence", "sort", "aggregate", "enrich")}
+    assert stateful == {*core, *state, *data, "symbia.io.delay", "symbia.source.timer", "symbia.routine.wait"}
