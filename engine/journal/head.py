@@ -59,6 +59,7 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
         edges: likewise.
         completion: whether it ended by itself when it had gone quiet.
         is_chained: whether nodes that may run as one did.
+        is_whole: whether nothing is lacking of it, but perhaps its end; only then can it be run again.
     """
 
     execution_id: str
@@ -76,6 +77,7 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
     edges: tuple[RecordedEdge, ...]
     completion: Completion = "auto"
     is_chained: bool = True
+    is_whole: bool = True
 
     @property
     def shape(self) -> Shape:

@@ -136,7 +136,9 @@ class Recorder(FlowObserver):
         if not self.is_full:
             return
         if len(batch) == 1 and not outcomes[0].made_from:
-            return  # what leaves next follows from the one message
+            # What leaves next follows from the one message; it may have been told of with one before it.
+            self._causes[trio.lowlevel.current_task()] = batch[0].sequence
+            return
         widths = self._widths[node.index]
         causes: deque[list[int]] = deque()
         for message, outcome in zip(batch, outcomes, strict=False):
@@ -172,10 +174,20 @@ class Recorder(FlowObserver):
         number = self._next()
         self._note((_COMMANDED, number, self._now(), command), number)
 
-    def lost(self, count: int) -> None:
-        """Note that records could not be kept."""
+    def lost(self, count: int) -> int:
+        """Note that so many records could not be kept until now; return how many more go with them.
+
+        What comes behind can be read without them.
+        """
+        more = 0
+        if self._written and self._notes:  # they may name values that are lost
+            more = self._last - self._first + 1
+            self._notes, self._first, self._size_bytes = [], 0, 0
+        self._written.clear()
+        self._segment_bytes = SEGMENT_BYTES
         number = self._next()
-        self._note((_LOST, number, self._now(), count), number)
+        self._note((_LOST, number, self._now(), count + more), number)
+        return more
 
     def _note_answer(self, node: int, message: Message, outcome: Outcome, began: float) -> None:
         number, error = self._next(), outcome.error

@@ -1,7 +1,8 @@
 """All that was noted of one execution: chunks in memory, and those that are in the store already.
 
-At the level ``inputs`` a recording without its beginning is worth nothing, so it ends where it would become too
-large. At ``full`` the latest is what one wants to look at, so its oldest segments go.
+At the level ``inputs`` a recording without its beginning is worth nothing, and neither is one with a hole: it ends
+where it would become too large, and where something of it is lost. At ``full`` the latest is what one wants to
+look at, so its oldest segments go, and it goes on behind a hole; it can be read then, but not run again.
 """
 
 from collections import deque
@@ -18,7 +19,7 @@ from engine.memory.ledger import Account
 from proto.graph import Recording as Level
 from proto.recording import RecordingSummary
 
-Why = Literal["", "ended", "stopped", "too large", "no memory", "cut off"]
+Why = Literal["", "ended", "stopped", "too large", "no memory", "cut off", "lost"]
 """The reason why nothing more is noted; empty while something is."""
 
 CHUNK_OVERHEAD_BYTES = 200
@@ -37,6 +38,8 @@ class Figures(msgspec.Struct, rename="camel"):
         why_ended: why nothing more is noted.
         ended_ms: when that was, in milliseconds since 1970; 0 before.
         segments: the number of the first record of each part that can be read by itself, and its bytes.
+        is_trimmed: whether its oldest part has gone.
+        has_holes: whether something is lacking in the midst of it.
     """
 
     first: int = 0
@@ -47,6 +50,8 @@ class Figures(msgspec.Struct, rename="camel"):
     why_ended: Why = ""
     ended_ms: int = 0
     segments: list[tuple[int, int]] = []
+    is_trimmed: bool = False
+    has_holes: bool = False
 
 
 class Names(msgspec.Struct, frozen=True, rename="camel"):
@@ -74,6 +79,7 @@ class Recording:
         figures: what is counted of it.
         chunks: those in memory that are not in the store.
         names: of what was recorded.
+        is_forgotten: whether nothing of it is kept any more.
     """
 
     def __init__(
@@ -97,9 +103,12 @@ class Recording:
         self._write = write
         self._head: Callable[[], Awaitable[Head]]  # set by whoever makes it, as are the names
         self.names = Names("", "", "", 0)
-        self.is_trimmed = False  # whether its beginning has gone
+        self.is_forgotten = False
+        self._is_broken = False  # whether what comes next may need what was lost
         self.stop: Callable[[Why], None] = lambda _: None  # set by whoever records
         self.seal: Callable[[], None] = lambda: None
+        self.note_lost: Callable[[int], int] = lambda _: 0
+        self.note_figures: Callable[[], None] = lambda: None  # its record in the store says something old
 
     # Its head
 
@@ -128,8 +137,13 @@ class Recording:
         self._head, self.names = read, names
 
     async def head(self) -> Head:
-        """Return what was recorded."""
-        return await self._head()
+        """Return what was recorded; it says so if that is lacking its beginning, or has holes."""
+        head, figures = await self._head(), self.figures
+        return msgspec.structs.replace(
+            head,
+            is_from_start=head.is_from_start and not figures.is_trimmed,
+            is_whole=head.is_whole and not (figures.is_trimmed or figures.has_holes),
+        )
 
     # Its chunks
 
@@ -144,8 +158,7 @@ class Recording:
             return
         figures, size = self.figures, len(chunk.body)
         if not self._has_room(chunk):
-            figures.lost += chunk.last - chunk.first + 1
-            figures.is_complete = False
+            self._miss(chunk)
             return
         segments = figures.segments
         if chunk.begins_segment or not segments:
@@ -183,7 +196,8 @@ class Recording:
         self.figures.size_bytes -= size
         self.figures.first = first
         self.figures.is_complete = False
-        self.is_trimmed = True
+        self.figures.is_trimmed = True
+        self.note_figures()
         while self.chunks and self.chunks[0].first < first:
             self._let_go(self.chunks.popleft())
 
@@ -195,14 +209,32 @@ class Recording:
         """Return the number of a record from which on a record can be read: the first one of its segment."""
         return max([first for first, _ in self.figures.segments if first <= number], default=0)
 
+    def wants(self, chunk: Chunk) -> bool:
+        """Return whether a chunk that waits is wanted still: behind a hole only what can be read by itself is."""
+        if self._is_broken and chunk.begins_segment and self.level != "inputs":
+            self._is_broken = False
+        return not self._is_broken
+
     def lose(self, chunk: Chunk) -> None:
         """Let go of a chunk that could not be written."""
+        self._is_broken = True
         if chunk in self.chunks:
             self.chunks.remove(chunk)
             self._let_go(chunk)
         self.figures.size_bytes -= len(chunk.body)
-        self.figures.lost += chunk.last - chunk.first + 1
-        self.figures.is_complete = False
+        self._miss(chunk)
+
+    def _miss(self, chunk: Chunk) -> None:
+        """Count a chunk as lost; end there, or go on and say so in the next one."""
+        figures = self.figures
+        figures.lost += chunk.last - chunk.first + 1
+        figures.is_complete = False
+        if self.level == "inputs":
+            self.stop("lost")
+        elif self.is_open:
+            figures.has_holes = True
+            figures.lost += self.note_lost(figures.lost)
+        self.note_figures()
 
     def written(self, last: int) -> None:
         """Let go of chunks that are in the store: all up to the one whose last record has this number."""
@@ -216,6 +248,7 @@ class Recording:
             self.figures.ended_ms = now_ms
         self.stop = lambda _: None
         self.seal = lambda: None
+        self.note_lost = lambda _: 0
 
     def empty(self) -> None:
         """Let go of all that is in memory."""

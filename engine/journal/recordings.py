@@ -1,39 +1,30 @@
 """The recordings of all executions: begun, ended, kept by owner within bounds, read, and let go of.
 
-Without a store they are in memory and end with the process. With one, a single task writes chunks as they come,
-many together; what the disk is too slow for is lost, and counted: an execution never waits for it.
+Without a store they are in memory and end with the process. With one, a single task writes chunks as they come
+(``recording_writer.py``).
 """
 
 import math
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
-import msgspec
 import trio
 
+from engine.cooperative.slices import Breaks
 from engine.errors import RecordingNotFoundError
-from engine.journal.head import Circumstances, Head, decode_head, encode_head
+from engine.journal.head import Circumstances, Head, decode_head
 from engine.journal.recorder import Chunk, Recorder
-from engine.journal.recording import Figures, Names, Recording, Why
-from engine.journal.records import Reader, RecordingError
+from engine.journal.recording import Recording, Why
+from engine.journal.recording_writer import KIND, RecordingWriter, head_kept_in, stream_of
+from engine.journal.records import Lost, Reader, RecordingError
 from engine.limits import EngineLimits
 from engine.memory.ledger import Ledger
 from engine.wall_clock import WallClock
-from proto.codec import MalformedJsonError, decode_as, encode
-from proto.graph import Recording as Level
 from proto.recording import RecordingSummary
-from store.errors import StoreCorruptError, StoreError
-from store.protocol import Append, Change, Drop, Entry, Record, Removal, Store, Stream, Trim
-
-KIND = "recording"
-
-WAITING_BYTES = 16 * 1024 * 1024
-"""Bytes of chunks that wait to be written; what comes then is lost."""
-
-WRITTEN_TOGETHER = 64
-"""Chunks in one write."""
+from store.errors import StoreError
+from store.protocol import Record, Store
 
 SEAL_SECONDS = 0.5
 """The time after which what has been noted goes to the store, full or not."""
@@ -41,17 +32,10 @@ SEAL_SECONDS = 0.5
 FLUSH_SECONDS = 5.0
 """The time at the end of a runtime for what still waits to be written."""
 
+SWEEP_SECONDS = 3600.0
+"""The longest time between two looks at what is too old: somebody may set the time of day."""
+
 DAY_MS = 86_400_000
-
-
-class KeptHead(msgspec.Struct, frozen=True, rename="camel"):
-    """The record of a recording in the store."""
-
-    level: Level
-    began_ms: int
-    figures: Figures
-    names: Names
-    head: msgspec.Raw
 
 
 class Recordings:
@@ -75,14 +59,11 @@ class Recordings:
         self._ledger = Ledger(0, 0)
         self._clock = clock
         self._store = store
-        self._complain = complain
         self._by_id: dict[str, Recording] = {}
-        self._waiting: deque[tuple[Recording, Chunk]] = deque()
-        self._waiting_bytes = 0
-        self._stale: dict[str, Recording] = {}  # those whose record is to be written anew
-        self._changes: list[Change] = []  # what is to go
         self._has_come = trio.Event()
+        self._writer = None if store is None else RecordingWriter(store, clock, complain, self._wake)
         self._recorders: dict[str, Recorder] = {}
+        self._has_written = trio.Event()
 
     def charge(self, ledger: Ledger) -> None:
         """Charge what is in memory from now on."""
@@ -105,10 +86,14 @@ class Recordings:
             self._recorders.pop(recording.id, None)
             detach()
             self._keep_head(recording)
+            self._wake()
 
         recording.stop = stop
+        recording.note_lost = recorder.lost
+        recording.note_figures = partial(self._keep_head, recording)
         self._keep_head(recording)
         self._enforce(recording.owner)
+        self._wake()
 
     def open(self, recording_id: str, owner: str, circumstances: Circumstances) -> Recording:
         """Return a new recording, in place of an earlier one; nothing is noted yet."""
@@ -121,7 +106,7 @@ class Recordings:
             circumstances.began_ms,
             self._limits.recording_bytes,
             self._ledger.account(owner),
-            self._write if self._store is not None else None,
+            None if self._writer is None else self._writer.write,
         )
 
     def end(self, recording_id: str, why: Why) -> None:
@@ -158,16 +143,30 @@ class Recordings:
         return recording.summary()
 
     async def _fill(self, recording: Recording, head: Head, chunks: Sequence[bytes]) -> None:
-        reader = Reader(head.shape)
+        reader, figures, breaks = Reader(head.shape), recording.figures, Breaks()
+        figures.has_holes = not head.is_whole
+        before = 0
         for body in chunks:
             first = last = 0
             for record in reader.read(body):
-                first, last = first or record.number, record.number
-            if last:
-                recording.keep(Chunk(first, last, body, begins_segment=not recording.figures.segments))
+                first, last = first or record.number, max(last, record.number)
+                if isinstance(record, Lost):
+                    figures.lost = record.count
+                    figures.has_holes = True
+                await breaks.offer()
+            last = max(last, before + 1)  # there may be nothing but values, for what comes behind them
+            await self._wait_for_room()
+            recording.keep(Chunk(first or last, last, body, begins_segment=not figures.segments))
+            if figures.last != last:
+                raise RecordingError(f"a recording has at most {self._limits.recording_bytes:,} bytes here")
+            before = last
             await trio.lowlevel.checkpoint()
-        if not recording.figures.is_complete:
-            raise RecordingError(f"a recording has at most {self._limits.recording_bytes:,} bytes here")
+        figures.is_complete = not figures.has_holes
+
+    async def _wait_for_room(self) -> None:
+        """Wait while the disk has too much to write already."""
+        while self._writer is not None and not self._writer.has_room:
+            await self._has_written.wait()
 
     # Reading
 
@@ -196,7 +195,7 @@ class Recordings:
         waiting = list(recording.chunks)  # before the store is read: they may be there by then, and nowhere else
         after = 0
         if self._store is not None:
-            async with aclosing(self._store.read_entries(_stream_of(recording), first)) as entries:
+            async with aclosing(self._store.read_entries(stream_of(recording), first)) as entries:
                 async for entry in entries:
                     after = entry.number
                     yield entry.body
@@ -216,52 +215,73 @@ class Recordings:
 
     def _forget(self, recording: Recording) -> None:
         recording.stop("stopped")
-        self._stale.pop(recording.id, None)
+        recording.is_forgotten = True
         del self._by_id[recording.id]
         recording.empty()
-        if self._store is not None:
-            self._changes += [Removal(KIND, recording.owner, recording.id), Drop(_stream_of(recording))]
-            self._has_come.set()
+        if self._writer is not None:
+            self._writer.forget(recording)
 
     def _enforce(self, owner: str) -> None:
-        """Let go of an owner's oldest recordings that are too many, too large together, or too old."""
-        own = [each for each in self._by_id.values() if each.owner == owner and not each.is_open]
-        size = sum([each.figures.size_bytes for each in own])
+        """Let go of an owner's recordings that are too old, and of the oldest that are too many or too large."""
         oldest_ms = self.now_ms() - self._limits.recording_days * DAY_MS
-        count = len(own)
-        for each in own[:-1]:  # the newest one stays, however large
-            is_old = self._limits.recording_days > 0 and each.figures.ended_ms < oldest_ms
-            if count <= self._limits.recordings and size <= self._limits.owner_recording_bytes and not is_old:
+        own = [each for each in self._by_id.values() if each.owner == owner and not each.is_open]
+        if self._limits.recording_days > 0:
+            for each in own:
+                if each.figures.ended_ms <= oldest_ms:
+                    self._forget(each)
+            own = [each for each in own if not each.is_forgotten]
+        size = sum([each.figures.size_bytes for each in own])
+        for count, each in zip(range(len(own), 0, -1), own, strict=True):
+            is_too_large = count > 1 and size > self._limits.owner_recording_bytes  # the newest one stays
+            if count <= self._limits.recordings and not is_too_large:
                 break
-            count -= 1
             size -= each.figures.size_bytes
             self._forget(each)
 
+    def _sweep(self) -> float:
+        """Let go of what is too old; return after how many seconds something else will be."""
+        days = self._limits.recording_days
+        if not days:
+            return math.inf
+        oldest_ms = self.now_ms() - days * DAY_MS
+        ended = [each for each in self._by_id.values() if not each.is_open]
+        for owner in {each.owner for each in ended if each.figures.ended_ms <= oldest_ms}:
+            self._enforce(owner)
+        following = min([each.figures.ended_ms for each in ended if not each.is_forgotten], default=math.inf)
+        return max(0.001, min((following - oldest_ms) / 1000, SWEEP_SECONDS))
+
     # The store
 
-    def _write(self, recording: Recording, chunk: Chunk) -> bool:
-        """Let a chunk go to the store; return False where too much waits for it already."""
-        if self._waiting_bytes > WAITING_BYTES:
-            return False
-        self._waiting.append((recording, chunk))
-        self._waiting_bytes += len(chunk.body)
-        self._has_come.set()
-        return True
-
     def _keep_head(self, recording: Recording) -> None:
-        if self._store is not None:
-            self._stale[recording.id] = recording
-            self._has_come.set()
+        if self._writer is not None:
+            self._writer.keep_head(recording)
+
+    def _wake(self) -> None:
+        self._has_come.set()
 
     async def run(self) -> None:
-        """Write what is to be kept, for ever."""
+        """Write what is to be kept, and let go of what is too old, for ever."""
+        due = trio.current_time()  # when all is sealed that has been noted
         while True:
-            with trio.move_on_after(SEAL_SECONDS if self._store is not None and self._recorders else math.inf):
+            seconds = self._sweep()
+            if self._writer is not None:
+                if self._recorders:
+                    seconds = min(seconds, max(0.0, due - trio.current_time()))
+                seconds = min(seconds, self._writer.retry_seconds or math.inf)
+            with trio.move_on_after(seconds):
                 await self._has_come.wait()
             self._has_come = trio.Event()
-            for recorder in self._recorders.values():
-                recorder.seal()
-            await self._write_waiting()
+            if self._writer is not None:
+                if trio.current_time() >= due:
+                    due = trio.current_time() + SEAL_SECONDS
+                    for recorder in list(self._recorders.values()):
+                        recorder.seal()
+                await self._write_waiting(self._writer)
+
+    async def _write_waiting(self, writer: RecordingWriter) -> None:
+        await writer.write_waiting()
+        self._has_written.set()
+        self._has_written = trio.Event()
 
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
@@ -270,71 +290,8 @@ class Recordings:
             yield
         finally:
             with trio.move_on_after(FLUSH_SECONDS, shield=True):
-                await self._write_waiting()
-
-    async def _write_waiting(self) -> None:
-        while self._store is not None and (self._waiting or self._stale or self._changes):
-            if not await self._write_removals(self._store) and not (self._waiting or self._stale):
-                return  # whoever comes next tries again
-            stale, self._stale = self._stale, {}
-            chunks = [self._waiting.popleft() for _ in range(min(len(self._waiting), WRITTEN_TOGETHER))]
-            self._waiting_bytes -= sum([len(chunk.body) for _, chunk in chunks])
-            try:
-                written = await self._write_together(self._store, stale.values(), chunks)
-            except BaseException:  # cancelled before they were handed over: whoever comes next writes them
-                self._stale = {**stale, **self._stale}
-                self._waiting.extendleft(reversed(chunks))
-                self._waiting_bytes += sum([len(chunk.body) for _, chunk in chunks])
-                raise
-            for recording, chunk in chunks:
-                if written:
-                    recording.written(chunk.last)
-                else:
-                    recording.lose(chunk)
-
-    async def _write_removals(self, store: Store) -> bool:
-        """Write what was let go of, by itself; keep it for the next time, and return False, where that fails."""
-        changes, self._changes = self._changes, []
-        if not changes:
-            return True
-        try:
-            await store.write(changes)
-        except BaseException as error:
-            self._changes = changes + self._changes
-            if not isinstance(error, StoreError):
-                raise
-            self._complain(error)
-            return False
-        return True
-
-    async def _write_together(
-        self,
-        store: Store,
-        stale: Iterable[Recording],
-        chunks: Sequence[tuple[Recording, Chunk]],
-    ) -> bool:
-        """Write the records of recordings, and chunks; return whether that was possible."""
-        now_ms = self.now_ms()
-        made: list[Change] = [await self._record_of(each) for each in stale if self._by_id.get(each.id) is each]
-        own = [(each, chunk) for each, chunk in chunks if self._by_id.get(each.id) is each]
-        for recording, chunk in own:
-            made.append(Append(_stream_of(recording), [Entry(chunk.last, chunk.body, now_ms)]))
-        made += [
-            Trim(_stream_of(recording), first=recording.figures.first)
-            for recording in {each.id: each for each, _ in own}.values()
-            if recording.is_trimmed
-        ]
-        try:
-            await store.write(made)
-        except StoreError as error:
-            self._complain(error)
-            return False
-        return True
-
-    async def _record_of(self, recording: Recording) -> Record:
-        head = msgspec.Raw(encode_head(await recording.head()))
-        kept = KeptHead(recording.level, recording.began_ms, recording.figures, recording.names, head)
-        return Record(KIND, recording.owner, recording.id, encode(kept))
+                if self._writer is not None:
+                    await self._write_waiting(self._writer)
 
     async def restore(self) -> int:
         """Take in what an earlier process has left; return how many there are.
@@ -342,26 +299,30 @@ class Recordings:
         Raises:
             StoreError: the store cannot be read.
         """
-        if self._store is None:
+        if self._store is None or self._writer is None:
             return 0
+        found: list[Recording] = []
         sizes = {size.stream: size async for size in self._store.read_streams(KIND)}
         async for record in self._store.read_all(KIND):
             recording = self._restored(record)
-            size = sizes.pop(_stream_of(recording), None)
+            size = sizes.pop(stream_of(recording), None)
             figures = recording.figures
             if size is not None:
                 figures.first, figures.last, figures.size_bytes = figures.first or 1, size.last, size.size_bytes
             if not figures.why_ended:
                 recording.end("cut off", self.now_ms())
                 self._keep_head(recording)
+            found.append(recording)
+        for recording in sorted(found, key=lambda each: each.began_ms):  # the oldest goes first
             self._by_id[recording.id] = recording
-        self._changes += [Drop(stream) for stream in sizes]
+        for stream in sizes:
+            self._writer.drop(stream)
         for owner in {each.owner for each in self._by_id.values()}:
             self._enforce(owner)
         return len(self._by_id)
 
     def _restored(self, record: Record) -> Recording:
-        kept = _kept_in(record)
+        kept = head_kept_in(record)
         recording = Recording(
             record.key,
             record.owner,
@@ -369,7 +330,7 @@ class Recordings:
             kept.began_ms,
             self._limits.recording_bytes,
             self._ledger.account(record.owner),
-            self._write,
+            None if self._writer is None else self._writer.write,
         )
         recording.figures = kept.figures
         store = self._store
@@ -378,18 +339,7 @@ class Recordings:
             found = None if store is None else await store.read(KIND, record.owner, record.key)
             if found is None:
                 raise RecordingNotFoundError(record.key)
-            return decode_head(bytes(_kept_in(found).head))
+            return decode_head(bytes(head_kept_in(found).head))
 
         recording.reads_head(read, kept.names)
         return recording
-
-
-def _kept_in(record: Record) -> KeptHead:
-    try:
-        return decode_as(record.body, KeptHead, 2**60)
-    except (MalformedJsonError, msgspec.ValidationError) as error:
-        raise StoreCorruptError(f"The recording {record.key} in the store cannot be read: {error}") from error
-
-
-def _stream_of(recording: Recording) -> Stream:
-    return Stream(KIND, recording.owner, recording.id)

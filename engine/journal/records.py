@@ -188,7 +188,7 @@ class Commanded(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=9):
 
 
 class Lost(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=10):
-    """Records that could not be kept: so many before this one."""
+    """Records that could not be kept: so many until this one, in all."""
 
     number: int
     at: float

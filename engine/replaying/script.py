@@ -85,8 +85,12 @@ def check_beginning(head: Head) -> None:
     """Refuse a recording that cannot be run again.
 
     Raises:
-        RecordingError: it does not begin with its execution, or lacks code.
+        RecordingError: it does not begin with its execution, or lacks records, or code.
     """
+    if not head.is_whole:
+        raise RecordingError(
+            "parts of it are lacking: its oldest records were let go of, or some could not be written"
+        )
     if not head.is_from_start:
         raise RecordingError(
             "it does not begin with the execution, so that nobody knows what its nodes remembered"

@@ -1,13 +1,18 @@
 """What is noted of an execution: at each level, in its order, with what followed from what."""
 
+from itertools import count
 from typing import Any
 
 import pytest
 from msgspec import Raw
 
+from engine.contracts.handler import Message, Outcome
 from engine.contracts.surroundings import SameForAll, Surroundings
+from engine.cooperative.slices import in_slices
 from engine.errors import InboxFullError, InvalidGraphError
-from engine.journal.records import LARGE_BYTES, Answered, Emitted, Failed, Injected, Invoked, Lost, Refused
+from engine.journal.head import Circumstances, head_of
+from engine.journal.recorder import Chunk, Recorder
+from engine.journal.records import LARGE_BYTES, Answered, Emitted, Failed, Injected, Invoked, Lost, Reader, Refused
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
@@ -21,6 +26,7 @@ ROW = document(
     {"a": "symbia.core.passthrough", "b": "symbia.core.passthrough", "c": "symbia.core.passthrough"},
     ["a:out > b:in", "b:out > c:in"],
 )
+CIRCUMSTANCES = Circumstances(level="full", began_ms=1, is_from_start=True, seed=1)
 JAVASCRIPT_ROW = document({"a": PLUS, "b": PLUS, "c": PLUS}, ["a:out > b:in", "b:out > c:in"])
 
 
@@ -119,6 +125,26 @@ async def test_a_message_that_was_refused_is_said_to_be() -> None:
     injected = [each.number for each in records if isinstance(each, Injected)]
     (refused,) = [each for each in records if isinstance(each, Refused)]
     assert refused.messages == injected[refusal.value.accepted :]
+
+
+async def test_a_message_that_was_told_of_too_early_is_a_cause_all_the_same() -> None:
+    """Nodes are told of three messages, handle two, and the third one by itself."""
+    chunks: list[Chunk] = []
+    async with open_runtime() as runtime:
+        graph = await runtime.library.load_graph(ROW)
+        numbers = count(10)
+        recorder = Recorder("full", graph, numbers.__next__, chunks.append)
+        node = graph.nodes[0]
+        batch = [Message(0, b"1", number) for number in (1, 2, 3)]
+        recorder.invoked_together("a", node.inputs, batch)
+        for part in (batch[:2], batch[2:]):
+            recorder.called(node, part, [Outcome(((0, b"1"),))] * len(part), 0.0)
+            for _ in part:
+                recorder.sent("a", "out", "b", "in", Message(0, b"1", next(numbers), 0))
+        recorder.seal()
+        shape = (await in_slices(head_of("e", graph, CIRCUMSTANCES))).shape
+    emitted = [each for each in Reader(shape).read(chunks[0].body) if isinstance(each, Emitted)]
+    assert [each.cause for each in emitted] == [1, 2, 3]
 
 
 async def test_an_error_is_noted_with_the_message_that_led_to_it() -> None:

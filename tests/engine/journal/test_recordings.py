@@ -141,6 +141,40 @@ async def test_of_too_many_the_oldest_go() -> None:
         assert first not in {each.id for each in runtime.recordings.of(None)}
 
 
+@pytest.mark.usefixtures("autojump_clock")
+async def test_what_is_too_old_goes_by_itself() -> None:
+    """Also the newest one, and one that ended before another that began earlier."""
+    limits = EngineLimits(recording_days=1)
+    async with open_runtime(limits=limits, clock=WallClock(trio.current_time)) as runtime:
+        first = await started(runtime, ROW, "full", timeout_ms=0)
+        await recorded(runtime, 1)
+        await trio.sleep(DAY_MS / 2000)
+        await ended(runtime, first)
+        await trio.sleep(DAY_MS / 2000 + 1)
+        assert [each.id for each in runtime.recordings.of(None)] == [first]
+        await trio.sleep(DAY_MS / 2000)
+        assert runtime.recordings.of(None) == []
+
+
+async def test_none_are_kept_where_none_may_be() -> None:
+    """The newest one goes, too."""
+    async with open_runtime(limits=EngineLimits(recordings=0)) as runtime:
+        await recorded(runtime, 1)
+        assert runtime.recordings.of(None) == []
+
+
+async def test_after_a_restart_the_oldest_is_still_the_oldest(tmp_path: Path) -> None:
+    """Whatever their ids are."""
+    now = [1_000_000_000.0]
+    async with kept(tmp_path, clock=WallClock(lambda: now[0])) as (runtime, _):
+        began = []
+        for number in range(5):
+            now[0] += 1
+            began.append(await recorded(runtime, number))
+    async with kept(tmp_path, limits=EngineLimits(recordings=3)) as (runtime, _):
+        assert [each.id for each in runtime.recordings.of(None)] == began[2:]
+
+
 async def test_a_recording_is_its_owner_s_alone() -> None:
     """Others find nothing, by any way."""
     async with open_runtime() as runtime:
