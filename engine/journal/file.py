@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from engine.cooperative.slices import Steps, at_once
 from engine.journal.head import HEAD_BYTES_LIMIT, Head, decode_head, encode_head
 from engine.journal.records import CHUNK_BYTES_LIMIT, Reader, Record, RecordingError
 
@@ -24,6 +25,11 @@ FIRST_LINE = MAGIC + str(FORMAT).encode() + b"\n"
 
 FILE_BYTES_LIMIT = 1024 * 1024 * 1024
 """Bytes of a file that is read."""
+
+CHUNKS_LIMIT = 1_000_000
+"""Chunks of it; ours come twice a second, where little happens."""
+
+_HASHED_BYTES = 512 * 1024
 
 _FRAME = struct.Struct("<cI")
 _HEAD, _CHUNK, _END = b"H", b"C", b"E"
@@ -82,12 +88,25 @@ class RecordingFile:
         RecordingError: it is no recording, of a later version, damaged, or too large.
     """
 
+    head: Head
+    size_bytes: int
+
     def __init__(self, file: BinaryIO, limit_bytes: int = FILE_BYTES_LIMIT) -> None:
+        at_once(self._open(file, limit_bytes))
+
+    @classmethod
+    def in_steps(cls, file: BinaryIO, limit_bytes: int = FILE_BYTES_LIMIT) -> "Steps[RecordingFile]":
+        """Open one, as the constructor does, in steps."""
+        opened = cls.__new__(cls)
+        yield from opened._open(file, limit_bytes)  # noqa: SLF001 - its own
+        return opened
+
+    def _open(self, file: BinaryIO, limit_bytes: int) -> Steps[None]:
         self._file = file
         self._places: list[tuple[int, int]] = []
         self.size_bytes = 0
         self._limit_bytes = limit_bytes
-        self.head = self._checked()
+        self.head = yield from self._checked()
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bodies of its chunks."""
@@ -101,11 +120,11 @@ class RecordingFile:
         Raises:
             RecordingError: one of them is damaged.
         """
-        reader = Reader(self.head.shape)
+        reader = Reader(self.head.shape, is_foreign=True)
         for chunk in self.chunks():
             yield from reader.read(chunk)
 
-    def _checked(self) -> Head:
+    def _checked(self) -> Steps[Head]:
         line = self._file.readline(_LONGEST_LINE)
         if not line.startswith(MAGIC):
             raise RecordingError("this is no recording: its first line is another one")
@@ -120,11 +139,15 @@ class RecordingFile:
             if kind == _END:
                 break
             digest.update(_FRAME.pack(kind, len(body)))
-            digest.update(body)
+            for place in range(0, len(body), _HASHED_BYTES):
+                yield
+                digest.update(body[place : place + _HASHED_BYTES])
             if (kind == _HEAD) != (head is None):
                 raise RecordingError("this recording has a head, first, and chunks behind it; this one has not")
             if head is None:
                 head = decode_head(body)
+            elif len(self._places) == CHUNKS_LIMIT or not body:
+                raise RecordingError(f"a recording has at most {CHUNKS_LIMIT:,} chunks, and none of them is empty")
             else:
                 self._places.append((self._file.tell() - len(body), len(body)))
         if head is None:

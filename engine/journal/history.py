@@ -8,6 +8,7 @@ import msgspec
 import trio
 
 from engine.contracts.lanes import NAMES
+from engine.cooperative.slices import Breaks
 from engine.journal.head import Head
 from engine.journal.records import (
     KINDS,
@@ -34,7 +35,13 @@ MOST_PAGE_RECORDS = 1_000
 """Records of a page, when nothing else is said and at most."""
 
 PAGE_BYTES = 4 * 1024 * 1024
-"""Values of a page; it ends there."""
+"""Bytes of a page, its values, texts and lists together; it ends there."""
+
+SHOWN_CHARACTERS = 16_384
+"""Characters of a text that is shown."""
+
+RECORDS_BETWEEN_LOOKS = 64
+"""Records between two looks at whether others have waited long enough."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,25 +73,32 @@ class Page(msgspec.Struct, frozen=True):
     following: int
 
 
-async def read_page(head: Head, chunks: AsyncGenerator[bytes], wanted: Filter) -> Page:
+async def read_page(
+    head: Head, chunks: AsyncGenerator[bytes], wanted: Filter, *, is_foreign: bool = False
+) -> Page:
     """Read the records that are wanted.
 
     Args:
         head: of the recording.
         chunks: of it, from the beginning of a segment on.
         wanted: which ones.
+        is_foreign: whether anybody may have written it.
 
     Raises:
         RecordingError: it is damaged.
     """
     names = Names(head)
     sieve = _Sieve(head, wanted)
-    reader = Reader(head.shape)
+    reader = Reader(head.shape, is_foreign=is_foreign)
     page: list[HistoryRecord] = []
     size = 0
+    breaks, looked_at = Breaks(), 0
     async with aclosing(chunks):
         async for body in chunks:
             for record in reader.read(body):
+                looked_at += 1
+                if not looked_at % RECORDS_BETWEEN_LOOKS:
+                    await breaks.offer()
                 if record.number > wanted.last:
                     return Page(page, 0)
                 if record.number < wanted.first or not sieve.lets_through(record):
@@ -92,10 +106,25 @@ async def read_page(head: Head, chunks: AsyncGenerator[bytes], wanted: Filter) -
                 if len(page) == wanted.limit or size > PAGE_BYTES:
                     return Page(page, record.number)
                 told = names.told(record, wanted.value_bytes)
-                size += 200 if isinstance(told.value, msgspec.UnsetType) else 200 + len(bytes(told.value))
+                size += _weight(told)
                 page.append(told)
             await trio.lowlevel.checkpoint()
     return Page(page, 0)
+
+
+def _weight(told: HistoryRecord) -> int:
+    """Return about how many bytes a record has in a reply."""
+    value = 0 if isinstance(told.value, msgspec.UnsetType) else len(bytes(told.value))
+    error = 0 if told.error is None else sum([len(str(text)) for text in told.error.values()])
+    return 200 + value + error + len(told.message) + len(told.key) + len(told.level) + 12 * len(told.made_of)
+
+
+def _named(name: str, message: str) -> dict[str, str]:
+    return {"name": _shown(name), "message": _shown(message)}
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 class _Sieve:
@@ -164,19 +193,19 @@ class Names:
             case Emitted():
                 return self._of_emission(record)
             case Answered():
-                error = None if record.error is None else {"name": record.error[0], "message": record.error[1]}
+                error = None if record.error is None else _named(record.error[0], record.error[1])
                 port = nodes[record.node].inputs[record.port]
                 return {"port": port, "emitted": len(record.emissions), "error": error}
             case Written():
-                return {"key": record.key}
+                return {"key": _shown(record.key)}
             case Fired():
                 return {"is_last": record.is_last}
             case Failed():
-                return {"error": {"name": record.name, "message": record.message}}
+                return {"error": _named(record.name, record.message)}
             case Logged():
-                return {"level": record.level, "message": record.message}
+                return {"level": _shown(record.level), "message": _shown(record.message)}
             case Commanded():
-                return {"message": record.command}
+                return {"message": _shown(record.command)}
             case Lost():
                 return {"count": record.count}
             case Refused():

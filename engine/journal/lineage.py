@@ -5,15 +5,16 @@ names those. Read from the beginning, what is asked about may lie anywhere, so a
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
 import trio
 
+from engine.cooperative.slices import Breaks
 from engine.errors import RecordNotFoundError
 from engine.journal.head import Head
-from engine.journal.history import Names
+from engine.journal.history import RECORDS_BETWEEN_LOOKS, Names
 from engine.journal.records import Emitted, Failed, Fired, Injected, Invoked, Made, Reader, Record
 from proto.recording import LineageReply
 
@@ -25,7 +26,7 @@ VALUE_BYTES = 16 * 1024
 
 
 class _Links(msgspec.Struct):
-    """The links between records, by number."""
+    """The links between records, by number; what was made of several messages has its own."""
 
     records: dict[int, Record]
     causes: dict[int, tuple[int, ...]]
@@ -52,8 +53,8 @@ async def read_lineage(
     if record is None:
         raise RecordNotFoundError(str(sequence))
     names = Names(head)
-    causes = list(_reached(sequence, lambda number: links.causes.get(number, ())))
-    consequences = sorted(_reached(sequence, lambda number: links.consequences.get(number, ())))
+    causes = [each for each in await _reached(sequence, links.causes) if each in links.records]
+    consequences = sorted([each for each in await _reached(sequence, links.consequences) if each in links.records])
     is_cut = max(len(causes), len(consequences)) > MOST_RECORDS
     return LineageReply(
         sequence=sequence,
@@ -64,53 +65,57 @@ async def read_lineage(
     )
 
 
-def _reached(start: int, following: Callable[[int], Iterable[int]]) -> Iterator[int]:
-    """Yield all numbers that are reached from one, the nearest first, each once."""
-    seen, waiting = {start}, deque([start])
+async def _reached(start: int, following: Mapping[int, Sequence[int]]) -> list[int]:
+    """Return all numbers that are reached from one, the nearest first, each once."""
+    seen, breaks = {start: None}, Breaks()
+    waiting = deque([start])
     while waiting:
-        for number in following(waiting.popleft()):
+        for count, number in enumerate(following.get(waiting.popleft(), ())):
             if number not in seen:
-                seen.add(number)
+                seen[number] = None
                 waiting.append(number)
-                yield number
+            if not count % RECORDS_BETWEEN_LOOKS:
+                await breaks.offer()
+    return list(seen)[1:]
 
 
 async def _linked(head: Head, chunks: AsyncGenerator[bytes]) -> _Links:
     links = _Links({}, {}, {})
-    reader = Reader(head.shape)
+    reader, breaks, looked_at = Reader(head.shape), Breaks(), 0
     held: dict[int, deque[int]] = {}  # by node, what it was called with and has not been accounted for
-    made: dict[int, tuple[int, ...]] = {}
     async with aclosing(chunks):
         async for body in chunks:
             for record in reader.read(body):
-                _take(record, links, held, made)
+                looked_at += 1
+                if not looked_at % RECORDS_BETWEEN_LOOKS:
+                    await breaks.offer()
+                _take(record, links, held)
             await trio.lowlevel.checkpoint()
     return links
 
 
-def _take(record: Record, links: _Links, held: dict[int, deque[int]], made: dict[int, tuple[int, ...]]) -> None:
+def _take(record: Record, links: _Links, held: dict[int, deque[int]]) -> None:
     """Take one more record, and link it with those before it."""
-    causes: tuple[int, ...] = ()
+    causes: Sequence[int] = ()
     match record:
         case Invoked():
             held.setdefault(record.node, deque()).append(record.cause)
             return
         case Made():
             own = held.setdefault(record.node, deque())
-            messages = record.messages
-            if not messages:
-                messages = [own.popleft() for _ in range(min(record.count, len(own)))]
-            made[record.number] = (*messages, *([record.cause] if record.cause not in messages else []))
-            return
+            causes = record.messages or [own.popleft() for _ in range(min(record.count, len(own)))]
+            if record.cause not in causes:
+                causes = [*causes, record.cause]
         case Emitted():
-            causes = made.get(record.cause) or ((record.cause,) if record.cause else ())
+            causes = (record.cause,) if record.cause else ()
         case Failed():
             causes = (record.cause,)
         case Injected() | Fired():
             pass
         case _:
             return
-    links.records[record.number] = record
-    links.causes[record.number] = known = tuple(each for each in causes if each in links.records)
+    if not isinstance(record, Made):
+        links.records[record.number] = record
+    links.causes[record.number] = known = tuple([each for each in causes if each in links.causes])
     for each in known:
         links.consequences.setdefault(each, []).append(record.number)

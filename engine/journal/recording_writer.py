@@ -1,4 +1,4 @@
-"""What is to be written of recordings: chunks as they come, many together, their records, and what is to go.
+"""The way of recordings into a store: chunks as they come, many together, their records, and what is to go.
 
 An execution never waits for the disk: what that is too slow for, or refuses, is lost and counted. The record of a
 recording and what is to go are small, and a later attempt writes them.

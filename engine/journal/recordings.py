@@ -143,7 +143,7 @@ class Recordings:
         return recording.summary()
 
     async def _fill(self, recording: Recording, head: Head, chunks: Sequence[bytes]) -> None:
-        reader, figures, breaks = Reader(head.shape), recording.figures, Breaks()
+        reader, figures, breaks = Reader(head.shape, is_foreign=True), recording.figures, Breaks()
         figures.has_holes = not head.is_whole
         before = 0
         for body in chunks:

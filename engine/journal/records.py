@@ -10,12 +10,13 @@ before it is used.
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from engine.contracts.handler import NO_EDGE, Message
 from engine.contracts.lanes import NAMES
+from engine.journal.foreign import ENTRIES_LIMIT, ForeignError, check_chunk, check_value
 from proto.recording import RecordKind
 
 REFERENCE = b"\0"
@@ -29,6 +30,8 @@ LARGE_BYTES = 4096
 CHUNK_BYTES_LIMIT = 64 * 1024 * 1024
 """Bytes of a chunk that is read: three values as large as may be, with all around them."""
 
+_Few = msgspec.Meta(max_length=ENTRIES_LIMIT)
+_Numbers = Annotated[list[int], _Few]
 _NUMBER_LIMIT = 2**62
 _SECONDS_LIMIT = 1e10
 
@@ -44,7 +47,7 @@ class InjectedTogether(msgspec.Struct, frozen=True, gc=False, array_like=True, t
     """Messages that were injected together, each with the index of its node."""
 
     at: float
-    messages: list[tuple[int, Message]]
+    messages: Annotated[list[tuple[int, Message]], _Few]
 
 
 class Injected(msgspec.Struct, frozen=True, gc=False):
@@ -99,7 +102,7 @@ class InvokedTogether(msgspec.Struct, frozen=True, gc=False, array_like=True, ta
     number: int
     at: float
     node: int
-    messages: list[int]
+    messages: _Numbers
 
 
 class Invoked(msgspec.Struct, frozen=True, gc=False):
@@ -153,7 +156,7 @@ class Answered(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
     cause: int
     port: int
     value: bytes
-    emissions: list[tuple[int, bytes]]
+    emissions: Annotated[list[tuple[int, bytes]], _Few]
     error: tuple[str, str, bytes, bool] | None = None
 
 
@@ -213,7 +216,7 @@ class Made(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=12):
     node: int
     cause: int
     count: int
-    messages: list[int]
+    messages: _Numbers
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
@@ -221,7 +224,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
 
     number: int
     at: float
-    messages: list[int]
+    messages: _Numbers
 
 
 Element = (
@@ -270,7 +273,7 @@ class RecordingError(ValueError):
 WithValue = TypeVar("WithValue", Emitted, Written)
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Element])
+_decoder: "msgspec.msgpack.Decoder[list[Element]]" = msgspec.msgpack.Decoder(Annotated[list[Element], _Few])
 
 
 def encode_chunk(elements: Sequence[object]) -> bytes:
@@ -287,7 +290,10 @@ def decode_chunk(body: bytes) -> list[Element]:
     if len(body) > CHUNK_BYTES_LIMIT:
         raise RecordingError(f"a chunk has {len(body):,} bytes; {CHUNK_BYTES_LIMIT:,} are allowed")
     try:
+        check_chunk(body)
         return _decoder.decode(body)
+    except ForeignError as error:
+        raise RecordingError(str(error)) from error
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError) as error:
         raise RecordingError(f"a chunk cannot be read: {error}") from error
 
@@ -317,10 +323,12 @@ class Reader:
     Args:
         shape: of the graph.
         after: the number of the record before the first one.
+        is_foreign: whether anybody may have written them: then it is checked that values are JSON texts.
     """
 
-    def __init__(self, shape: Shape, after: int = -1) -> None:
+    def __init__(self, shape: Shape, after: int = -1, *, is_foreign: bool = False) -> None:
         self._shape = shape
+        self._is_foreign = is_foreign
         self._last = after
         self._blobs: dict[bytes, bytes] = {}
 
@@ -334,6 +342,7 @@ class Reader:
             if isinstance(element, Blob):
                 if digest_of(element.value) != element.digest:
                     raise RecordingError("a value is not the one that its digest names")
+                self._check(element.value)
                 self._blobs[element.digest] = element.value
                 continue
             for record in self._records(element):
@@ -370,6 +379,8 @@ class Reader:
             yield self._with_value(element)
         elif isinstance(element, Fired | Logged | Failed | Made):
             self._check_node(element.node)
+            if isinstance(element, Logged) and element.meta:
+                self._check(element.meta)
             yield element
         elif not isinstance(element, Blob):
             yield element
@@ -380,6 +391,8 @@ class Reader:
             self._check_output(element.node, port)
         if not 0 <= element.began <= element.at:
             raise RecordingError(f"record {element.number} was answered before it was asked")
+        if element.error is not None and element.error[2]:
+            self._check(element.error[2])
         emissions = [(port, self._value(value)) for port, value in element.emissions]
         return msgspec.structs.replace(element, value=self._value(element.value), emissions=emissions)
 
@@ -398,14 +411,25 @@ class Reader:
             raise RecordingError(f"a record names output {port} of {self._shape.outputs[node]}")
 
     def _with_value(self, element: WithValue) -> WithValue:
+        if not element.value and isinstance(element, Written):
+            return element
         if element.value[:1] != REFERENCE:
+            self._check(element.value)
             return element
         return msgspec.structs.replace(element, value=self._value(element.value))
 
     def _value(self, value: bytes) -> bytes:
         if value[:1] != REFERENCE:
+            self._check(value)
             return value
         found = self._blobs.get(value)
         if found is None:
             raise RecordingError("a record names a value that has not come before it")
         return found
+
+    def _check(self, value: bytes) -> None:
+        if self._is_foreign:
+            try:
+                check_value(value)
+            except ForeignError as error:
+                raise RecordingError(str(error)) from error

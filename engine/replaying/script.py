@@ -7,6 +7,7 @@ import msgspec
 
 from engine.contracts.handler import NO_EDGE
 from engine.contracts.lanes import NAMES
+from engine.journal.foreign import ForeignError, check_value
 from engine.journal.head import Head
 from engine.journal.records import (
     Answered,
@@ -20,7 +21,6 @@ from engine.journal.records import (
     RecordingError,
     Refused,
 )
-from proto.codec import MalformedJsonError, decode
 from proto.message import Injection
 
 FIRED = "fired"
@@ -221,6 +221,6 @@ def _check_json(value: bytes) -> None:
         RecordingError: it is none.
     """
     try:
-        decode(value, len(value))
-    except MalformedJsonError as error:
-        raise RecordingError(f"a value in it is refused: {error}") from error
+        check_value(value)
+    except ForeignError as error:
+        raise RecordingError(str(error)) from error

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
+from engine.cooperative.slices import in_slices
 from engine.errors import InvalidRecordingError, RecordingNotFoundError, RecordNotFoundError, WorkersBusyError
 from engine.journal.file import FileWriter, RecordingFile
 from engine.journal.history import Filter, Page, read_page
@@ -117,7 +118,7 @@ class ScopedRecordings:
         """
         owner = maker_of(self._caller())
         try:
-            file = RecordingFile(io.BytesIO(content))
+            file = await in_slices(RecordingFile.in_steps(io.BytesIO(content)))
             return await self._recordings.take_in(file.head, list(file.chunks()), owner)
         except RecordingError as error:
             raise _invalid(error) from error

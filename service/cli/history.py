@@ -70,7 +70,7 @@ async def _print_file(path: Path, wanted: Filter, as_json: bool) -> None:
         left, following = wanted.limit, wanted.first
         while True:
             part = msgspec.structs.replace(wanted, first=following, limit=min(left, MOST_PAGE_RECORDS))
-            page = await read_page(file.head, _each(file.chunks()), part)
+            page = await read_page(file.head, _each(file.chunks()), part, is_foreign=True)
             _show(page.records, as_json=as_json)
             left -= len(page.records)
             following = page.following
