@@ -21,7 +21,7 @@ _LENGTHS = {
     0xD9: (">B", 1), 0xDA: (">H", 1), 0xDB: (">I", 1),  # texts
     0xC7: (">B", 2), 0xC8: (">H", 2), 0xC9: (">I", 2),  # extensions
 }  # fmt: skip
-"""How the length is written of what begins with a byte, and how many bytes there are beside it."""
+"""The form of the length of what begins with a byte, and how many bytes there are beside it."""
 
 _COUNTS = {0xDC: (">H", 1), 0xDD: (">I", 1), 0xDE: (">H", 2), 0xDF: (">I", 2)}
 """The same of lists and maps, and how many entries each has of what is counted."""

@@ -1,5 +1,6 @@
 """The entries of a chunk are counted as its decoder finds them, without anything being made of them."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -51,10 +52,8 @@ def test_whatever_a_large_chunk_is_it_is_counted_to_an_end(body: bytes) -> None:
     """Damaged ones, too: they are for the decoder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(foreign, "SMALL_CHUNK_BYTES", 0)
-        try:
+        with suppress(ForeignError):
             check_chunk(body)
-        except ForeignError as error:
-            assert "entries" in str(error)
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"1 2", b'"\xff"', b"nan", b"[" * 500 + b"]" * 500])
