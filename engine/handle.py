@@ -6,6 +6,7 @@ whoever comes back later looks the execution up again, and hears then if it has 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 
@@ -29,7 +30,7 @@ from engine.execution.edges import find_queue, queues_of, read_edges, read_waiti
 from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History, Suspended
-from engine.journal.head import Circumstances
+from engine.journal.head import Circumstances, described
 from engine.journal.recorder import Recorder
 from engine.journal.recordings import Recordings
 from engine.library import Library
@@ -538,7 +539,12 @@ def begin_recording(recordings: Recordings, execution: Execution, circumstances:
     recording = recordings.open(execution.id, execution.owner, circumstances)
     recording.speaks_of(execution.id, execution.graph, circumstances)
     recorder = Recorder(
-        circumstances.level, execution.graph, shared.next_sequence, recording.keep, mask=shared.mask
+        circumstances.level,
+        execution.graph,
+        shared.next_sequence,
+        recording.keep,
+        mask=shared.mask,
+        describe=partial(described, execution.id, circumstances),
     )
     shared.record(recorder)
     recordings.begin(recorder, recording, shared.record_no_more)

@@ -20,6 +20,7 @@ RecordKind = Literal[
     "refused",
     "made",
     "lost",
+    "revised",
 ]
 
 

@@ -163,7 +163,7 @@ class ExecutionShared:
             self.flow_observers = guarded_anew(self.flow_observers, mask)
         self.mask = self.outputs.mask = mask
         if self.recorder is not None:
-            self.recorder.mask = mask
+            self.recorder.revise(graph, mask)
         self.has_lanes = self.has_lanes or graph.has_lanes
         self.doors = self._find_doors()
 

@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 from engine.cooperative.slices import Steps, at_once
 from engine.journal.head import HEAD_BYTES_LIMIT, Head, decode_head, encode_head
-from engine.journal.records import CHUNK_BYTES_LIMIT, Reader, Record, RecordingError
+from engine.journal.records import CHUNK_BYTES_LIMIT, Reader, Record
+from engine.journal.shape import RecordingError
 
 FORMAT = 1
 MAGIC = b"SYMBIA-RECORDING "

@@ -10,7 +10,7 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.parts import Part
 from engine.components.sandboxed import ModuleComponent, SourceComponent
 from engine.cooperative.slices import Steps, paced
-from engine.journal.records import RecordingError, Shape
+from engine.journal.shape import RecordingError, Shape
 from proto.codec import MalformedJsonError, check_elements, decode_as, encode
 from proto.component import ComponentDefinition
 from proto.execution import Completion
@@ -158,6 +158,11 @@ def _document(definition: ComponentDefinition) -> dict[str, Any]:
     code = msgspec.structs.replace(definition.execution, source_url="", source_hash="", sha256="")
     document: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(definition, execution=code))
     return document
+
+
+def described(execution_id: str, circumstances: Circumstances, graph: LoadedGraph) -> Steps[bytes]:
+    """Return the head of the recording of an execution as JSON, made in steps."""
+    return encode((yield from head_of(execution_id, graph, circumstances)))
 
 
 def encode_head(head: Head) -> bytes:

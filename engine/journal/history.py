@@ -9,7 +9,7 @@ import trio
 
 from engine.contracts.lanes import NAMES
 from engine.cooperative.slices import Breaks
-from engine.journal.head import Head
+from engine.journal.head import Head, decode_head
 from engine.journal.records import (
     KINDS,
     Answered,
@@ -25,6 +25,7 @@ from engine.journal.records import (
     Reader,
     Record,
     Refused,
+    Revised,
     Written,
 )
 from proto.codec import encode
@@ -101,6 +102,11 @@ async def read_page(
                     await breaks.offer()
                 if record.number > wanted.last:
                     return Page(page, 0)
+                if isinstance(record, Revised):
+                    revision = decode_head(record.head)
+                    names, sieve = Names(revision, head.began_ms), _Sieve(revision, wanted)
+                    if record.is_again:
+                        continue
                 if record.number < wanted.first or not sieve.lets_through(record):
                     continue
                 if len(page) == wanted.limit or size > PAGE_BYTES:
@@ -160,11 +166,13 @@ class Names:
     """The names of what records speak of by index.
 
     Args:
-        head: of the recording.
+        head: of the recording, or of a revision.
+        began_ms: when the recording began; the head says so when absent.
     """
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, began_ms: int | None = None) -> None:
         self._head = head
+        self._began_ms = head.began_ms if began_ms is None else began_ms
 
     def told(self, record: Record, value_bytes: int) -> HistoryRecord:
         """Return a record as people read it; a value that is larger than ``value_bytes`` is left out."""
@@ -182,10 +190,10 @@ class Names:
             else:
                 fields["value"] = msgspec.Raw(value)
         fields.update(self._more(record))
-        time_ms = self._head.began_ms + round(record.at * 1000, 3)
+        time_ms = self._began_ms + round(record.at * 1000, 3)
         return HistoryRecord(sequence=record.number, kind=KINDS[type(record)], time_ms=time_ms, **fields)
 
-    def _more(self, record: Record) -> Mapping[str, Any]:  # noqa: PLR0911 - one for each kind
+    def _more(self, record: Record) -> Mapping[str, Any]:  # noqa: PLR0911, PLR0912 - one for each kind
         nodes = self._head.nodes
         match record:
             case Injected():
@@ -212,6 +220,8 @@ class Names:
                 return {"count": len(record.messages), "made_of": record.messages}
             case Made():
                 return {"count": record.count, "made_of": record.messages}
+            case Revised():
+                return {"message": f"version {self._head.graph_version} of {self._head.name[:200]}"}
             case Invoked():
                 return {}
 

@@ -4,6 +4,7 @@ Everything follows from the records themselves: each value names its cause, and 
 names those. Read from the beginning, what is asked about may lie anywhere, so all of them are looked at.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -13,10 +14,10 @@ import trio
 
 from engine.cooperative.slices import Breaks
 from engine.errors import RecordNotFoundError
-from engine.journal.head import Head
+from engine.journal.head import Head, decode_head
 from engine.journal.history import RECORDS_BETWEEN_LOOKS, Names
-from engine.journal.records import Emitted, Failed, Fired, Injected, Invoked, Made, Reader, Record
-from proto.recording import LineageReply
+from engine.journal.records import Emitted, Failed, Fired, Injected, Invoked, Made, Reader, Record, Revised
+from proto.recording import HistoryRecord, LineageReply
 
 MOST_RECORDS = 1_000
 """Records of each of the two lists."""
@@ -31,6 +32,23 @@ class _Links(msgspec.Struct):
     records: dict[int, Record]
     causes: dict[int, tuple[int, ...]]
     consequences: dict[int, list[int]]
+    revisions: list[Revised]
+
+
+class _NamesAt:
+    """The names of what records speak of, each in the revision of its number."""
+
+    def __init__(self, head: Head, revisions: Sequence[Revised]) -> None:
+        self._numbers = [0, *[each.number for each in revisions]]
+        self._names = [
+            Names(head),
+            *[Names(decode_head(each.head), head.began_ms) for each in revisions],
+        ]
+
+    def told(self, record: Record, value_bytes: int) -> HistoryRecord:
+        """Return a record as people read it."""
+        place = bisect_right(self._numbers, record.number) - 1
+        return self._names[place].told(record, value_bytes)
 
 
 async def read_lineage(
@@ -52,7 +70,7 @@ async def read_lineage(
     record = links.records.get(sequence)
     if record is None:
         raise RecordNotFoundError(str(sequence))
-    names = Names(head)
+    names = _NamesAt(head, links.revisions)
     causes = [each for each in await _reached(sequence, links.causes) if each in links.records]
     consequences = sorted([each for each in await _reached(sequence, links.consequences) if each in links.records])
     is_cut = max(len(causes), len(consequences)) > MOST_RECORDS
@@ -80,7 +98,7 @@ async def _reached(start: int, following: Mapping[int, Sequence[int]]) -> list[i
 
 
 async def _linked(head: Head, chunks: AsyncGenerator[bytes]) -> _Links:
-    links = _Links({}, {}, {})
+    links = _Links({}, {}, {}, [])
     reader, breaks, looked_at = Reader(head.shape), Breaks(), 0
     held: dict[int, deque[int]] = {}  # by node, what it was called with and has not been accounted for
     async with aclosing(chunks):
@@ -112,6 +130,11 @@ def _take(record: Record, links: _Links, held: dict[int, deque[int]]) -> None:
             causes = (record.cause,)
         case Injected() | Fired():
             pass
+        case Revised():
+            if not (record.is_again and links.causes):
+                links.revisions.append(record)
+            held.clear()  # those of other nodes, by their indices now
+            return
         case _:
             return
     if not isinstance(record, Made):

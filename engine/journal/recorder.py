@@ -19,6 +19,7 @@ import trio
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.handler import NO_EDGE, HandlerError, LogLine, Message, Outcome
 from engine.contracts.observer import FlowObserver
+from engine.cooperative.slices import Steps, at_once, in_slices
 from engine.documents.mask import Mask
 from engine.journal.records import LARGE_BYTES, digest_of, encode_chunk
 from proto.graph import Recording as Level
@@ -37,6 +38,7 @@ SEGMENT_BYTES = 1024 * 1024
 
 _BLOB, _INJECTED, _EMITTED, _INVOKED, _WRITTEN, _FIRED, _ANSWERED = range(7)
 _LOGGED, _FAILED, _COMMANDED, _LOST, _REFUSED, _MADE = range(7, 13)
+_REVISED = 13
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
@@ -64,6 +66,8 @@ class Recorder(FlowObserver):
         next_number: gives the number of a record.
         keep: takes each chunk that is full.
         mask: of the secrets that the execution uses; None where it uses none.
+        describe: makes the head of a recording of another graph that the execution changes to.
+        segment_bytes: after which what comes before may be let go of as a whole.
     """
 
     hears_hops: ClassVar[bool] = True
@@ -75,21 +79,30 @@ class Recorder(FlowObserver):
         next_number: Callable[[], int],
         keep: Callable[[Chunk], None],
         mask: Mask | None = None,
+        describe: Callable[[LoadedGraph], Steps[bytes]] | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self.level = level
         self.is_full = level == "full"
-        self._graph = graph
         self._next = next_number
         self._keep = keep
-        self.mask = mask
+        self._describe = describe
+        self._prepared: tuple[LoadedGraph, bytes] | None = None
+        self._head = b""  # of the graph that it has changed to
         self._began = trio.current_time()
         self._notes: list[object] = []
         # Of the notes; no number is 0. Numbers rise, but those of messages that wait for a disk before they go in.
         self._first = self._last = self._sealed = 0
         self._size_bytes = 0
-        self._segment_bytes = SEGMENT_BYTES  # the first chunk begins a segment
+        self._segment_limit = segment_bytes
+        self._segment_bytes = segment_bytes  # the first chunk begins a segment
         self._written: set[bytes] = set()  # digests of the segment
         self._causes: dict[object, int | deque[list[int]]] = {}
+        self._know(graph, mask)
+
+    def _know(self, graph: LoadedGraph, mask: Mask | None) -> None:
+        self._graph = graph
+        self.mask = mask
         self._outside = frozenset(node.index for node in graph.nodes if node.reaches_outside)
         self._outputs = [node.output_of for node in graph.nodes]
         self._widths = [[max(1, len(targets)) for targets in node.routes] for node in graph.nodes]
@@ -183,11 +196,33 @@ class Recorder(FlowObserver):
         if self._written and self._notes:  # they may name values that are lost
             more = self._last - self._first + 1
             self._notes, self._first, self._size_bytes = [], 0, 0
-        self._written.clear()
-        self._segment_bytes = SEGMENT_BYTES
+        self._begin_segment()
         number = self._next()
         self._note((_LOST, number, self._now(), count + more), number)
         return more
+
+    async def prepare(self, graph: LoadedGraph) -> None:
+        """Make ready for a change to another graph, so that it takes no time when it is made."""
+        if self._describe is not None:
+            self._prepared = graph, await in_slices(self._describe(graph))
+
+    def revise(self, graph: LoadedGraph, mask: Mask | None) -> None:
+        """Note that the execution runs another graph from now on."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] is graph:
+            self._head = prepared[1]
+        elif self._describe is not None:
+            self._head = at_once(self._describe(graph))
+        self._know(graph, mask)
+        self._causes.clear()
+        if self._head:
+            self._note_head(is_again=False)
+
+    def _note_head(self, *, is_again: bool) -> None:
+        number = self._next()
+        self._note(
+            (_REVISED, number, self._now(), self._head, is_again), number, 0 if is_again else len(self._head)
+        )
 
     def _note_answer(self, node: int, message: Message, outcome: Outcome, began: float) -> None:
         number, error = self._next(), outcome.error
@@ -291,16 +326,23 @@ class Recorder(FlowObserver):
         if not self._notes:
             return
         body = encode_chunk(self._notes)
-        begins = self._segment_bytes >= SEGMENT_BYTES
-        self._segment_bytes = len(body) + (0 if begins else self._segment_bytes)
-        if self._segment_bytes >= SEGMENT_BYTES:  # the next one begins another
-            self._written.clear()
+        begins = self._segment_bytes >= self._segment_limit
+        self._segment_bytes = len(body) - len(self._head) if begins else self._segment_bytes + len(body)
         if self._last <= self._sealed:
             self._last = self._next()
         first, last = min(self._first, self._sealed + 1), self._last
         self._sealed = last
         self._notes, self._first, self._size_bytes = [], 0, 0
+        if self._segment_bytes >= self._segment_limit:
+            self._begin_segment()
         self._keep(Chunk(first, last, body, begins_segment=begins))
+
+    def _begin_segment(self) -> None:
+        """Let the next chunk begin a segment: it can be read without those before it."""
+        self._written.clear()
+        self._segment_bytes = self._segment_limit
+        if self._head:
+            self._note_head(is_again=True)
 
     def _now(self) -> float:
         return trio.current_time() - self._began

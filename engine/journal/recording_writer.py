@@ -13,7 +13,7 @@ from engine.errors import RecordingNotFoundError
 from engine.journal.head import encode_head
 from engine.journal.recorder import Chunk
 from engine.journal.recording import Figures, Names, Recording
-from engine.journal.records import RecordingError
+from engine.journal.shape import RecordingError
 from engine.wall_clock import WallClock
 from proto.codec import MalformedJsonError, decode_as, encode
 from proto.graph import Recording as Level

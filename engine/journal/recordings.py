@@ -18,7 +18,8 @@ from engine.journal.head import Circumstances, Head, decode_head
 from engine.journal.recorder import Chunk, Recorder
 from engine.journal.recording import Recording, Why
 from engine.journal.recording_writer import KIND, RecordingWriter, head_kept_in, stream_of
-from engine.journal.records import Lost, Reader, RecordingError
+from engine.journal.records import Lost, Reader
+from engine.journal.shape import RecordingError
 from engine.limits import EngineLimits
 from engine.memory.ledger import Ledger
 from engine.wall_clock import WallClock

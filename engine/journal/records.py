@@ -17,6 +17,8 @@ import msgspec
 from engine.contracts.handler import NO_EDGE, Message
 from engine.contracts.lanes import NAMES
 from engine.journal.foreign import ENTRIES_LIMIT, ForeignError, check_chunk, check_value
+from engine.journal.head import decode_head
+from engine.journal.shape import RecordingError, Shape
 from proto.recording import RecordKind
 
 REFERENCE = b"\0"
@@ -227,6 +229,22 @@ class Refused(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
     messages: _Numbers
 
 
+class Revised(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=13):
+    """The execution was reloaded: what comes next speaks of another graph.
+
+    Attributes:
+        number: of the record.
+        at: seconds since the execution began to be recorded.
+        head: what is run from now on, as the head of a recording.
+        is_again: whether that has been said, and is said again for whoever begins to read here.
+    """
+
+    number: int
+    at: float
+    head: bytes
+    is_again: bool = False
+
+
 Element = (
     Blob
     | InjectedTogether
@@ -241,11 +259,24 @@ Element = (
     | Lost
     | Refused
     | Made
+    | Revised
 )
 """An element of a chunk."""
 
 Record = (
-    Injected | Emitted | Invoked | Written | Fired | Answered | Logged | Failed | Commanded | Lost | Refused | Made
+    Injected
+    | Emitted
+    | Invoked
+    | Written
+    | Fired
+    | Answered
+    | Logged
+    | Failed
+    | Commanded
+    | Lost
+    | Refused
+    | Made
+    | Revised
 )
 """A record of a recording."""
 
@@ -262,12 +293,9 @@ KINDS: Mapping[type[msgspec.Struct], RecordKind] = {
     Lost: "lost",
     Refused: "refused",
     Made: "made",
+    Revised: "revised",
 }
 """The kind of each record, as people name it."""
-
-
-class RecordingError(ValueError):
-    """Bytes that are no recording, or a damaged one; the message says what is wrong, and where."""
 
 
 WithValue = TypeVar("WithValue", Emitted, Written)
@@ -301,20 +329,6 @@ def decode_chunk(body: bytes) -> list[Element]:
 def digest_of(value: bytes) -> bytes:
     """Return the name of a large value."""
     return REFERENCE + blake2b(value, digest_size=DIGEST_BYTES).digest()
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """The shape of the graph that records speak of.
-
-    Attributes:
-        inputs: how many input ports each node has.
-        outputs: the same of output ports.
-        edges: the index of the node that each edge leaves.
-    """
-
-    inputs: Sequence[int]
-    outputs: Sequence[int]
-    edges: Sequence[int]
 
 
 class Reader:
@@ -354,7 +368,7 @@ class Reader:
                 self._last = max(self._last, record.number)
                 yield record
 
-    def _records(self, element: Element) -> Iterator[Record]:
+    def _records(self, element: Element) -> Iterator[Record]:  # noqa: PLR0912 - one for each kind
         if isinstance(element, InjectedTogether):
             for node, message in element.messages:
                 self._check_input(node, message.port, message.lane)
@@ -381,6 +395,9 @@ class Reader:
             self._check_node(element.node)
             if isinstance(element, Logged) and element.meta:
                 self._check(element.meta)
+            yield element
+        elif isinstance(element, Revised):
+            self._shape = decode_head(element.head).shape
             yield element
         elif not isinstance(element, Blob):
             yield element

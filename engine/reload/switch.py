@@ -98,6 +98,9 @@ class Switch:
             RefusedError: it came to nothing.
         """
         execution = self._execution
+        recorder = execution.shared.recorder
+        if recorder is not None:
+            await recorder.prepare(self._new)
         holds_back = self._is_draining or self._is_whole
         try:
             if holds_back:

@@ -70,6 +70,8 @@ async def replay(
     is_whole = against == "rerun" or (options.until is None and script.end == ExecutionState.COMPLETED)
     differences, compared = compare(expected, ran.emissions, ranks(head), first=options.since, is_whole=is_whole)
     new = [complaint for complaint in ran.complaints if complaint not in complaints]
+    if script.revised:
+        new.append(f"it was reloaded by record {script.revised}, and is run again up to there only")
     return ReplayReply(
         is_same=not differences and not new,
         compared=compared,

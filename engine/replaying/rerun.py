@@ -19,7 +19,7 @@ from engine.execution.lifecycle import TERMINAL
 from engine.execution.shared import ExecutionShared
 from engine.handle import ExecutionHandle
 from engine.journal.head import Head
-from engine.journal.records import RecordingError
+from engine.journal.shape import RecordingError
 from engine.limits import EngineLimits
 from engine.replaying.answers import Answers
 from engine.replaying.arranged_inbox import ArrangedInbox, arrange

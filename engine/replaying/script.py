@@ -18,9 +18,10 @@ from engine.journal.records import (
     Invoked,
     Lost,
     Record,
-    RecordingError,
     Refused,
+    Revised,
 )
+from engine.journal.shape import RecordingError
 from proto.message import Injection
 
 FIRED = "fired"
@@ -69,6 +70,7 @@ class Script(msgspec.Struct, frozen=True):
         until: the number of the last record that counts.
         seconds: when it ends.
         end: the last state that the execution entered; empty where that is not known.
+        revised: the number of the record that it was reloaded by: it goes up to there; 0 where it was not.
     """
 
     head: Head
@@ -79,6 +81,7 @@ class Script(msgspec.Struct, frozen=True):
     until: int
     seconds: float
     end: str
+    revised: int = 0
 
 
 def check_beginning(head: Head) -> None:
@@ -113,14 +116,19 @@ def read_script(head: Head, records: Iterable[Record], until: int | None = None)
     """
     check_beginning(head)
     reader = _ScriptReader(head)
-    last, at = 0, 0.0
+    last, at, revised = 0, 0.0, 0
     for record in records:
         if until is not None and record.number > until:
+            break
+        if isinstance(record, Revised) and not record.is_again:
+            reader.end, revised = "", record.number
             break
         reader.take(record)
         last, at = record.number, record.at
     steps = [step for step in reader.steps() if step.messages or step.command]
-    return Script(head, steps, reader.answers, reader.emissions, reader.orders, until or last, at, reader.end)
+    return Script(
+        head, steps, reader.answers, reader.emissions, reader.orders, until or last, at, reader.end, revised
+    )
 
 
 class _ScriptReader:

@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from engine.journal.file import RecordingFile
-from engine.journal.records import RecordingError
+from engine.journal.shape import RecordingError
 from engine.replaying.replay import ReplayOptions, replay
 from engine.testing.simulated_time import SimulatedTime
 from proto.codec import decode_as, encode

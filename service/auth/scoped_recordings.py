@@ -11,7 +11,7 @@ from engine.journal.file import FileWriter, RecordingFile
 from engine.journal.history import Filter, Page, read_page
 from engine.journal.lineage import read_lineage
 from engine.journal.recording import Recording
-from engine.journal.records import RecordingError
+from engine.journal.shape import RecordingError
 from engine.replaying.replay import ReplayOptions
 from engine.replaying.script import check_beginning
 from engine.replaying.task import REPLAY, REPLAY_SECONDS, Refused, payload_of, result_in

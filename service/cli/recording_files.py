@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.journal.file import RecordingFile
-from engine.journal.records import RecordingError
+from engine.journal.shape import RecordingError
 from service.cli.files import DocumentFileError
 
 

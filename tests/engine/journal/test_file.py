@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engine.journal.file import FIRST_LINE, FileWriter, RecordingFile
 from engine.journal.head import Head, RecordedEdge, RecordedNode, decode_head, encode_head
-from engine.journal.records import RecordingError, encode_chunk
+from engine.journal.records import encode_chunk
+from engine.journal.shape import RecordingError
 
 HEAD = Head(
     execution_id="e",

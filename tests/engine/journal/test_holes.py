@@ -11,7 +11,8 @@ import trio
 
 from engine.journal import recording_writer
 from engine.journal.file import RecordingFile
-from engine.journal.records import Lost, RecordingError
+from engine.journal.records import Lost
+from engine.journal.shape import RecordingError
 from engine.keeping.keeper import Keeper
 from engine.limits import EngineLimits
 from engine.replaying.script import check_beginning

@@ -11,7 +11,8 @@ import trio
 from trio._core import _run
 
 from engine.journal.file import RecordingFile
-from engine.journal.records import Record, RecordingError
+from engine.journal.records import Record
+from engine.journal.shape import RecordingError
 from engine.replaying.replay import ReplayOptions, replay
 from engine.runtime import Runtime, open_runtime
 from engine.testing.simulated_time import SimulatedTime

@@ -2539,7 +2539,7 @@ export interface components {
              * @description what happened.
              * @enum {unknown}
              */
-            kind: "answered" | "command" | "emitted" | "failed" | "fired" | "injected" | "invoked" | "logged" | "lost" | "made" | "refused" | "written";
+            kind: "answered" | "command" | "emitted" | "failed" | "fired" | "injected" | "invoked" | "logged" | "lost" | "made" | "refused" | "revised" | "written";
             /** @description when, in milliseconds since 1970. */
             timeMs: number;
             /**
