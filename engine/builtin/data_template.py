@@ -5,14 +5,14 @@ fills is an error unless the author says otherwise, and what fills it is escaped
 """
 
 import html
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from engine.builtin.declare import declare, error_port, port
 from engine.builtin.parts.conversion import PLACE, Conversion
-from engine.builtin.parts.json_path import Document, Names, Wanted, fields
+from engine.builtin.parts.json_path import Document, Wanted
+from engine.builtin.parts.placeholders import Template, TemplateSyntaxError, Way, names_of
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin
 from engine.contracts.handler import Handler, InstanceContext
@@ -20,16 +20,8 @@ from proto.codec import decode_text, encode
 from proto.component import ConfigField
 from proto.problem import Problem
 
-TEMPLATE_CHARACTERS = 64 * 1024
-"""The text with its placeholders. More is a document of its own."""
-
-PLACEHOLDERS_LIMIT = 1_000
-"""Placeholders of one template. Each is looked for in each message."""
-
 FILLED_CHARACTERS = 1024 * 1024
 """The text that comes of it."""
-
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def _as_it_is(text: str) -> str:
@@ -58,8 +50,8 @@ DEFINITION = declare(
     config={
         "template": ConfigField(
             type="string",
-            description="A text with placeholders such as `{order.id}`, and `{}` for the value itself. A text "
-            "fills one as it is, anything else as its JSON text. `{{` and `}}` are braces.",
+            description="A text with placeholders such as `{order.id}` or `{items.0.id}`, and `{}` for the "
+            "value itself. A text fills one as it is, anything else as its JSON text. `{{` and `}}` are braces.",
             required=True,
         ),
         "escape": ConfigField(
@@ -82,50 +74,6 @@ DEFINITION = declare(
 )
 
 
-class TemplateSyntaxError(ValueError):
-    """The text is no template; the message says why."""
-
-
-class Template:
-    """A text whose placeholders are known.
-
-    Args:
-        text: with placeholders.
-
-    Attributes:
-        pieces: texts before, between and behind the placeholders.
-        paths: what they name, one fewer than pieces; () for the value itself.
-
-    Raises:
-        TemplateSyntaxError: it is none.
-    """
-
-    def __init__(self, text: str) -> None:
-        if len(text) > TEMPLATE_CHARACTERS:
-            raise TemplateSyntaxError(f"It has {len(text)} characters; {TEMPLATE_CHARACTERS} are allowed")
-        self.pieces: list[str] = []
-        self.paths: list[Names] = []
-        piece: list[str] = []
-        end = 0
-        for match in _PIECE.finditer(text):
-            piece.append(text[end : match.start()])
-            end = match.end()
-            if match[0] in ("{{", "}}"):
-                piece.append(match[0][0])
-                continue
-            names = () if match[1] == "" else fields(match[1] or "")
-            if names is None:
-                near = text[match.start() : match.start() + 40]
-                message = f"At character {match.start()}, {near!r} is no placeholder; a brace is written twice"
-                raise TemplateSyntaxError(message)
-            self.pieces.append("".join(piece))
-            self.paths.append(names)
-            piece = []
-        self.pieces.append("".join(piece) + text[end:])
-        if len(self.paths) > PLACEHOLDERS_LIMIT:
-            raise TemplateSyntaxError(f"It has {len(self.paths)} placeholders; {PLACEHOLDERS_LIMIT} are allowed")
-
-
 class Filling(Conversion):
     """The filling of one template.
 
@@ -136,7 +84,8 @@ class Filling(Conversion):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self._template = Template(config["template"])
-        self._names = tuple(dict.fromkeys(self._template.paths))
+        self._ways = tuple(dict.fromkeys(self._template.ways))
+        self._names = names_of(self._ways)
         self._inside = Wanted(self._names)
         self._escape = _ESCAPES[config["escape"]]
         self._is_strict = config["missing"] == "error"
@@ -144,24 +93,23 @@ class Filling(Conversion):
     async def convert(self, text: bytes) -> Sequence[bytes]:
         document = Document(text, self._inside)
         await document.reach(self._names)
-        filling = {names: self._filling(document, names) for names in self._names}
+        filling = {way: self._filling(document, way) for way in self._ways}
         parts = [self._template.pieces[0]]
         size = len(parts[0])
-        for names, piece in zip(self._template.paths, self._template.pieces[1:], strict=True):
-            parts += filling[names], piece
-            size += len(filling[names]) + len(piece)
+        for way, piece in zip(self._template.ways, self._template.pieces[1:], strict=True):
+            parts += filling[way], piece
+            size += len(filling[way]) + len(piece)
             if size > FILLED_CHARACTERS:
                 message = f"The filled text has more than {FILLED_CHARACTERS} characters"
                 raise RefusedError("ValueTooLarge", message)
         return (encode("".join(parts)),)
 
-    def _filling(self, document: Document, names: Names) -> str:
-        found = document.find(names)
+    def _filling(self, document: Document, way: Way) -> str:
+        found = way.find(document)
         if found is None:
             if self._is_strict:
-                raise RefusedError("MissingField", f'the value has no field "{".".join(names)}"')
+                raise RefusedError("MissingField", f'the value has no field "{way}"')
             return ""
-        found = found.strip()
         return self._escape(decode_text(found) if found[:1] == b'"' else found.decode())
 
 

@@ -11,8 +11,7 @@ Where requests may go is not decided here: the client comes from outside, and a 
 passes one that refuses its own network. Such a client refuses by raising a ``RequestRefusedError``.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -30,12 +29,13 @@ from engine.builtin.parts.http_response import (
     head_of,
     read_answer,
 )
+from engine.builtin.parts.http_sent import JSON, Sent, problems_of
 from engine.builtin.parts.json_path import TooMuchToScanError
 from engine.builtin.parts.platform_builtin import is_strict, strict_field
 from engine.builtin.parts.redirects import BodilessRedirects, open_following, trusted_authorities
 from engine.builtin.parts.refusal import RefusedError
 from engine.builtin.parts.repeating import IDLE_LIMIT, IDLE_SECONDS, KEYS, REPEATABLE
-from engine.builtin.parts.url_template import UrlError, UrlTemplate, query_text
+from engine.builtin.parts.url_template import UrlError, UrlTemplate
 from engine.contracts.component import Builtin
 from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
 from engine.errors import NotKeptError
@@ -46,31 +46,10 @@ from proto.problem import Problem
 TIMEOUT_LIMIT_MS = 300_000
 """Five minutes: as long as an execution lasts by default."""
 
-HEADERS_LIMIT = 100
-"""Headers that a node's author gives a request; what servers take is about as much."""
-
-QUERY_LIMIT_VALUES = 1_000
-"""Values of a query, in all its parameters."""
-
-QUERY_LIMIT_CHARACTERS = 50_000
-"""The text of all of them; a URL has 65,536 at the most, for the HTTP client."""
-
-SET_HERE = frozenset(
-    {
-        *("accept-encoding", "connection", "content-length", "host", "keep-alive"),
-        *("te", "trailer", "transfer-encoding", "upgrade"),
-    }
-)
-"""Headers that say how the message is framed and where it goes. They follow from the request; a second opinion on
-them is how requests are smuggled."""
-
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _KEYED_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY_HEADER = "idempotency-key"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-_JSON = "application/json"
 
 DEFINITION = declare(
     "symbia.io.http-request",
@@ -113,6 +92,34 @@ DEFINITION = declare(
             "this key, POST, PUT and PATCH send the message's value as JSON, and the others nothing.",
             secret=True,
         ),
+        "bodyEncoding": ConfigField(
+            type="string",
+            description="`base64` where a body that is a string stands for bytes.",
+            default="text",
+            enum=("text", "base64"),
+        ),
+        "form": ConfigField(
+            type="object",
+            description="Sent as a form (`application/x-www-form-urlencoded`), in the place of a body: names, and "
+            "strings, numbers, booleans or arrays of them.",
+            default={},
+            secret=True,
+        ),
+        "multipart": ConfigField(
+            type="array",
+            description="Sent as `multipart/form-data`, in the place of a body: parts such as "
+            '`{"name": "file", "filename": "a.csv", "type": "text/csv", "value": "..."}`, or with `base64` in the '
+            "place of `value`.",
+            default=[],
+            secret=True,
+        ),
+        "fill": ConfigField(
+            type="boolean",
+            description="Whether placeholders are filled in headers, query and bodies, too: `{order.id}`, "
+            "`{items.0.id}`, and `{}` for the value itself; `{{` and `}}` are braces. One that stands alone in a "
+            "body keeps its type.",
+            default=False,
+        ),
         "timeoutMs": ConfigField(
             type="number",
             description="Milliseconds for the whole exchange.",
@@ -151,7 +158,7 @@ class HttpRequest(Builtin):
             UrlTemplate(config["url"])
         except UrlError as error:
             problems.append(Problem("config.invalid_url", "url", f"This URL cannot be requested. {error}"))
-        return (*problems, *_header_problems(config["headers"]), *_query_problems(config["query"]))
+        return (*problems, *problems_of(config, _METHODS_WITH_BODY))
 
 
 class Progress(msgspec.Struct):
@@ -177,19 +184,15 @@ class HttpRequester(Handler):
         self._client: httpx.AsyncClient | None = None
         self._template = UrlTemplate(config["url"])
         self._method: str = config["method"]
-        self._query = _query(config["query"])
         self._timeout_seconds: float = config["timeoutMs"] / 1000
         self._limit_bytes = int(config["maxResponseBytes"])  # JSON has one kind of number: 1e6 is an integer, too
         self._is_strict = is_strict(config)
-        self._sends_value = "body" not in config and self._method in _METHODS_WITH_BODY
-        body = config.get("body")
-        self._body = body.encode() if isinstance(body, str) else None if body is None else encode(body)
-        self._headers = httpx.Headers({"accept": f"{_JSON}, */*;q=0.5", "user-agent": "symbia-runtime"})
-        if self._sends_value or self._body is not None:
-            self._headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, str) else _JSON
-        self._headers.update(config["headers"])
-        self._headers["accept-encoding"] = ACCEPTED_CODING
-        has_own_key = any(name in self._headers for name in KEYS)
+        has_body = "body" in config or bool(config["form"]) or bool(config["multipart"])
+        self._sent = Sent(config, sends_value=not has_body and self._method in _METHODS_WITH_BODY)
+        self._headers = httpx.Headers({"accept": f"{JSON}, */*;q=0.5", "user-agent": "symbia-runtime"})
+        if self._sent.content_type:
+            self._headers["content-type"] = self._sent.content_type
+        has_own_key = any(name.lower() in KEYS for name in config["headers"])
         self._key_of = context.call_key if self._method in _KEYED_METHODS and not has_own_key else None
 
     async def initialize(self) -> Outcome:
@@ -211,9 +214,12 @@ class HttpRequester(Handler):
     async def _request(self, message: Message) -> Outcome:
         value = message.value
         try:
-            url = await self._template.fill(value, self._query)
+            headers, query, body = await self._sent.fill(value)
+            url = await self._template.fill(value, query)
         except (UrlError, TooMuchToScanError, msgspec.DecodeError) as error:
             return Outcome(error=RefusedError("HttpInvalidUrl", str(error)).as_error())
+        except RefusedError as error:
+            return Outcome(error=error.as_error())
         what = f"{self._method} {url.copy_with(userinfo=b'', query=None, fragment=None)}"  # queries hold keys
         progress = Progress()
         fault: Exception
@@ -223,7 +229,7 @@ class HttpRequester(Handler):
             return Outcome(error=HandlerError("NotKeptError", f"{what} was not made: {error}"))
         try:
             with trio.fail_after(self._timeout_seconds):
-                answer = await self._exchange(url, value, progress, key)
+                answer = await self._exchange(url, self._headers_with(headers, body, key), body, progress)
         except trio.TooSlowError:
             fault = TimeoutError(f"took longer than {self._timeout_seconds:g} s")
         except (HttpResponseError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -234,15 +240,28 @@ class HttpRequester(Handler):
             return Outcome(error=status_error(what, answer))
         return Outcome(error=failure(what, url, fault, progress.head))
 
-    async def _exchange(self, url: httpx.URL, value: bytes, progress: Progress, key: str | None) -> HttpResponse:
+    def _headers_with(self, own: Mapping[str, str], body: bytes | None, key: str | None) -> httpx.Headers:
+        headers = httpx.Headers(self._headers)
+        headers.update(own)
+        headers["accept-encoding"] = ACCEPTED_CODING
+        if body is not None and self._sent.is_multipart:
+            headers["content-type"] = self._sent.media_type(body)
+        if key is not None:
+            headers[KEY_HEADER] = key
+        return headers
+
+    async def _exchange(
+        self, url: httpx.URL, headers: httpx.Headers, body: bytes | None, progress: Progress
+    ) -> HttpResponse:
         assert self._client is not None, "initialize comes first"  # noqa: S101 - the engine's contract
         self._client.cookies.clear()  # messages know nothing of each other
+        is_keyed = self._key_of is not None
         async with self._client.stream(
             self._method,
             url,
-            headers=self._headers if key is None else {**self._headers, KEY_HEADER: key},
-            extensions=None if key is None else {REPEATABLE: False},  # its server may not know such keys
-            content=value if self._sends_value else self._body,
+            headers=headers,
+            extensions={REPEATABLE: False} if is_keyed else None,  # its server may not know such keys
+            content=body,
             timeout=None,  # the scope around bounds the whole exchange; the client would bound each read
         ) as response:
             progress.head = head_of(response)
@@ -255,48 +274,3 @@ class HttpRequester(Handler):
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
     """Return the component, with the client that its instances open."""
     return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client), reaches_outside=True)
-
-
-def _query(query: Mapping[str, Any]) -> str:
-    return query_text({name: _query_value(value) for name, value in query.items()})
-
-
-def _query_value(value: Any) -> str | list[str]:
-    if isinstance(value, list):
-        return [item if isinstance(item, str) else encode(item).decode() for item in value]
-    return value if isinstance(value, str) else encode(value).decode()
-
-
-def _header_problems(headers: Mapping[str, Any]) -> Iterator[Problem]:
-    if len(headers) > HEADERS_LIMIT:
-        yield Problem(
-            "config.invalid_header", "headers", f"A request has at most {HEADERS_LIMIT} headers of its own"
-        )
-        return
-    for name, value in headers.items():
-        path = f"headers.{name}"
-        if not _HEADER_NAME.fullmatch(name):
-            yield Problem("config.invalid_header", path, "This is no name of an HTTP header")
-        elif name.lower() in SET_HERE:
-            yield Problem("config.invalid_header", path, f"The header {name} is set by the runtime; leave it out")
-        elif not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            yield Problem("config.invalid_header", path, "A header's value is a string of printable ASCII")
-
-
-def _query_problems(query: Mapping[str, Any]) -> Iterator[Problem]:
-    values = sum(len(value) if isinstance(value, list) else 1 for value in query.values())
-    if values > QUERY_LIMIT_VALUES:
-        yield Problem("config.invalid_query", "query", f"A query has at most {QUERY_LIMIT_VALUES} values")
-        return
-    wrong = [name for name, value in query.items() if not _is_query_value(value)]
-    for name in wrong:
-        message = "A query's value is a string, a number, a boolean or an array of them"
-        yield Problem("config.invalid_query", f"query.{name}", message)
-    if not wrong and len(_query(query)) > QUERY_LIMIT_CHARACTERS:
-        message = f"A query has at most {QUERY_LIMIT_CHARACTERS} characters, percent signs included"
-        yield Problem("config.invalid_query", "query", message)
-
-
-def _is_query_value(value: Any) -> bool:
-    items = value if isinstance(value, list) else [value]
-    return all(isinstance(item, str | int | float) for item in items)

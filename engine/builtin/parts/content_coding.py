@@ -1,21 +1,31 @@
 """Bodies as they were before they were compressed for the wire (``Content-Encoding``), within bounds.
 
-Only gzip is asked for and undone, any number of members and in layers. Another coding that exists is refused: its
-bytes are no content. A word that names no coding (``utf-8``, ``none``) is a server's mistake, and says nothing.
+Only gzip and deflate are asked for and undone, any number of members and in layers. Another coding that exists is
+left: its bytes are the body, and the answer says which coding they are in. A word that names no coding (``utf-8``,
+``none``) is a server's mistake, and says nothing.
 """
 
 from engine.builtin.parts.http_refusal import invalid, too_large
-from engine.builtin.parts.inflating import GZIP, CutOffError, NotDeflatedError, TooMuchInflatedError, inflated
+from engine.builtin.parts.inflating import (
+    DEFLATE,
+    GZIP,
+    ZLIB,
+    CutOffError,
+    NotDeflatedError,
+    TooMuchInflatedError,
+    inflated,
+)
 
-ACCEPTED_CODING = "gzip"
-"""The one compression that can be bounded with the standard library alone; all servers know it."""
+ACCEPTED_CODING = "gzip, deflate"
+"""The compressions that can be bounded with the standard library alone; all servers know one of them."""
 
 LAYERS_LIMIT = 3
 """Layers of gzip in gzip. A file that was compressed before it was served makes two; more only cost time."""
 
 _GZIP = frozenset({"gzip", "x-gzip"})
-_REGISTERED = _GZIP | {
-    *("aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "x-compress", "zstd"),
+_UNDONE = _GZIP | {"deflate"}
+_REGISTERED = _UNDONE | {
+    *("aes128gcm", "br", "compress", "dcb", "dcz", "exi", "pack200-gzip", "x-compress", "zstd"),
 }
 """IANA's registry of content codings, but for ``identity``."""
 
@@ -26,26 +36,42 @@ def codings(header: str) -> list[str]:
     return [word for word in words if word in _REGISTERED]
 
 
-async def decoded(body: bytes, header: str, limit_bytes: int) -> bytes:
-    """Undo the codings of a body.
+async def decoded(body: bytes, header: str, limit_bytes: int) -> tuple[bytes, str]:
+    """Undo the codings of a body, from the last one that was applied on.
 
     Args:
         body: as it came.
         header: ``Content-Encoding``; empty where there is none.
         limit_bytes: of what comes of it.
 
+    Returns:
+        The body, and the codings that it is still in, as the header would name them; empty where there are none.
+
     Raises:
-        HttpResponseError: it is larger, encoded otherwise than as gzip, or not what the header says.
+        HttpResponseError: it is larger, or not what the header says.
     """
-    applied = codings(header)
-    unknown = next((word for word in applied if word not in _GZIP), None)
-    if body and unknown is not None:
-        raise invalid(f"it is encoded as {unknown!r}, not as gzip")
-    if len(applied) > LAYERS_LIMIT:
-        raise invalid(f"it is compressed {len(applied)} times; {LAYERS_LIMIT} are undone")
-    for _ in applied if body else ():
-        body = await _inflated(body, limit_bytes)
-    return body
+    applied = codings(header) if body else []
+    layers = 0
+    while applied and applied[-1] in _UNDONE:
+        layers += 1
+        if layers > LAYERS_LIMIT:
+            raise invalid(f"it is compressed more than {LAYERS_LIMIT} times")
+        coding = applied.pop()
+        body = await (_inflated(body, limit_bytes) if coding in _GZIP else _undeflated(body, limit_bytes))
+    return body, ", ".join(applied)
+
+
+async def _undeflated(body: bytes, limit_bytes: int) -> bytes:
+    """Undo ``deflate``: that is zlib's form (RFC 9110, section 8.4.1.2), and of some servers the bare one."""
+    try:
+        try:
+            return await inflated(body, ZLIB, limit_bytes)
+        except NotDeflatedError:
+            return await inflated(body, DEFLATE, limit_bytes)
+    except NotDeflatedError as error:
+        raise invalid(f"it says it is deflate but is not: {error}") from error
+    except TooMuchInflatedError as error:
+        raise too_large(limit_bytes) from error
 
 
 async def _inflated(body: bytes, limit_bytes: int) -> bytes:

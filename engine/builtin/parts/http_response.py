@@ -47,6 +47,7 @@ class HttpResponse(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
             empty text for no body. Of a strict node it is ``data``.
         url: where the answer came from, after redirects, without credentials.
         encoding: ``base64`` where ``data`` is a binary body in that form; otherwise absent.
+        content_encoding: the codings that ``data`` is still in, where nobody here undoes them; otherwise absent.
     """
 
     status: int
@@ -56,6 +57,7 @@ class HttpResponse(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     body: msgspec.Raw
     url: str
     encoding: str = ""
+    content_encoding: str = ""
 
 
 def head_of(response: httpx.Response) -> HttpResponse:
@@ -109,9 +111,12 @@ async def read_answer(
         refusal = _charge(account, limit_bytes)  # that much may come of it
         if refusal is not None:
             raise HttpResponseError("MemoryBoundError", str(refusal))
-    plain = await decoded(bytes(body), coding, limit_bytes)
+    plain, left_coding = await decoded(bytes(body), coding, limit_bytes)
     content_type = response.headers.get("content-type", "")
-    if is_strict:
+    if left_coding:
+        data = body_text = await _base64_text(plain)
+        encoding = "base64"
+    elif is_strict:
         data, encoding = await _data_text(plain, content_type)
         body_text = data
     else:
@@ -120,7 +125,11 @@ async def read_answer(
         text = f"it is larger than {TEXT_LIMIT_BYTES} bytes as JSON text, which the value has twice"
         raise HttpResponseError("HttpResponseTooLarge", text)
     return msgspec.structs.replace(
-        head_of(response), data=msgspec.Raw(data), body=msgspec.Raw(body_text), encoding=encoding
+        head_of(response),
+        data=msgspec.Raw(data),
+        body=msgspec.Raw(body_text),
+        encoding=encoding,
+        content_encoding=left_coding,
     )
 
 

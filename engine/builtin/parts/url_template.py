@@ -7,12 +7,13 @@ segment or inside of a value (servers resolve them, some even when their slashes
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from engine.builtin.parts.json_path import Document, Wanted, fields
+from engine.builtin.parts.json_path import Document, Wanted
+from engine.builtin.parts.placeholders import Way, names_of, way
 from engine.documents.encodable import is_sayable
 from proto.codec import decode_text
 
@@ -46,19 +47,20 @@ class UrlTemplate:
         if front is None:
             raise UrlError("It must begin with http:// or https:// and a host; placeholders stand behind the host")
         self._pieces: list[str] = []
-        self._names: list[tuple[str, ...]] = []
+        self._ways: list[Way] = []
         end = 0
         for match in _PLACEHOLDER.finditer(text):
-            names = fields(match[1])
-            if names is None:
+            found = way(match[1]) if match[1] else None
+            if found is None:
                 raise UrlError(f"The placeholder {match[0]} is no dotted path, such as {{user.id}}")
             self._pieces.append(text[end : match.start()])
-            self._names.append(names)
+            self._ways.append(found)
             end = match.end()
         self._pieces.append(text[end:])
         if any(brace in piece for piece in self._pieces for brace in "{}"):
             raise UrlError("It has a brace without its partner; write %7B for { and %7D for }")
         _parsed("x".join(self._pieces))
+        self._names = names_of(self._ways)
         self._wanted = Wanted(self._names)
 
     async def fill(self, value: bytes, query: str = "") -> httpx.URL:
@@ -72,11 +74,11 @@ class UrlTemplate:
         document = Document(value, self._wanted)
         await document.reach(self._names)
         text = self._pieces[0]
-        for names, piece in zip(self._names, self._pieces[1:], strict=True):
-            content = _plain(names, document.find(names))
+        for place, piece in zip(self._ways, self._pieces[1:], strict=True):
+            content = plain_text(place, place.find(document))
             if not _in_query(text) and (not content or _DOT_SEGMENT.search("/" + content)):
                 shown = content[:100]
-                raise UrlError(f"{_braced(names)} cannot be filled with {shown!r}: it would name another path")
+                raise UrlError(f"{_braced(place)} cannot be filled with {shown!r}: it would name another path")
             text += quote(content, safe="") + piece
             _check_length(text)
         url = _parsed(text)
@@ -96,23 +98,27 @@ def _with_query(url: httpx.URL, query: str) -> httpx.URL:
         raise UrlError(f"It is malformed with its query: {error}") from error
 
 
-def _braced(names: Sequence[str]) -> str:
-    return f"The placeholder {{{'.'.join(names)}}}"
+def _braced(place: Way) -> str:
+    return f"The placeholder {{{place}}}"
 
 
 def _in_query(text: str) -> bool:
     return "?" in text or "#" in text
 
 
-def _plain(names: Sequence[str], found: bytes | None) -> str:
-    """Return a string's content, or the text of a number or boolean as it stands in the message."""
+def plain_text(place: Way, found: bytes | None) -> str:
+    """Return a string's content, or the text of a number or boolean as it stands in the message.
+
+    Raises:
+        UrlError: it is absent, null, an array or an object, or too long.
+    """
     if found is None or found[:1] in (b"{", b"[", b"n"):
         kind = "nothing" if found is None else {b"{": "an object", b"[": "an array"}.get(found[:1], "null")
-        raise UrlError(f"{_braced(names)} needs a string, a number or a boolean; the message has {kind} there")
+        raise UrlError(f"{_braced(place)} needs a string, a number or a boolean; the message has {kind} there")
     _check_length(found)
     text = decode_text(found) if found[:1] == b'"' else found.decode()
     if not is_sayable(text):
-        raise UrlError(f"{_braced(names)} cannot be filled with half of a surrogate pair: no URL has such a thing")
+        raise UrlError(f"{_braced(place)} cannot be filled with half of a surrogate pair: no URL has such a thing")
     return text
 
 

@@ -1,3 +1,4 @@
+import email
 from typing import Any
 
 import httpx
@@ -6,7 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from engine.builtin.io_http_request import DEFINITION, QUERY_LIMIT_CHARACTERS, SET_HERE, http_request, open_client
+from engine.builtin.io_http_request import DEFINITION, http_request, open_client
+from engine.builtin.parts.http_sent import QUERY_LIMIT_CHARACTERS, SET_HERE
 from engine.contracts.handler import HandlerError
 from tests.engine.builtin.harness import driven, places
 from tests.engine.builtin.http_server import Answer, Request, Server, answer, endless, raw, serving, silence
@@ -108,13 +110,142 @@ async def test_sends_a_body(config: dict[str, Any], body: bytes, content_type: s
     assert request.headers.get("content-type") == content_type
 
 
+async def test_a_form_is_sent() -> None:
+    """In the place of a body, with its media type; what fills it is encoded."""
+    value = {"a": "x&y", "n": 1.5, "tags": ["p", 2]}
+    form = {"a": "{a}", "both": "{n}-{a}", "tags": "{tags}", "fixed": [1, "é"], "on": True}
+    async with serving(answer()) as server:
+        await asked(server, value, method="POST", form=form, fill=True)
+        (request,) = server.requests
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.body == b"a=x%26y&both=1.5-x%26y&tags=p&tags=2&fixed=1&fixed=%C3%A9&on=true"
+
+
+async def test_a_multipart_body_is_sent_as_others_read_it() -> None:
+    """Texts, JSON, files and bytes; names and boundaries that nobody can break out of."""
+    parts = [
+        {"name": "note", "value": "for {id}"},
+        {"name": 'a"b\r\nX: y', "value": "{items.0}"},
+        {"name": "file", "filename": "t.bin", "type": "image/png", "base64": "AAH/"},
+        {"name": "plain", "filename": "t.txt", "value": "--symbia"},
+    ]
+    async with serving(answer()) as server:
+        await asked(server, {"id": 7, "items": [{"n": 1.10}]}, method="POST", multipart=parts, fill=True)
+        (request,) = server.requests
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + request.body)
+    read = [
+        (part.get_content_type(), part.get_filename(), part.get_payload(decode=True)) for part in message.walk()
+    ]
+    assert read[1:] == [
+        ("text/plain", None, b"for 7"),
+        ("application/json", None, b'{"n":1.1}'),
+        ("image/png", "t.bin", b"\x00\x01\xff"),
+        ("text/plain", "t.txt", b"--symbia"),
+    ]
+    assert b'name="a%22b%0D%0AX: y"' in request.body
+
+
+async def test_placeholders_are_filled_everywhere_where_asked() -> None:
+    """In headers, query and body; alone in a body one keeps its type and digits; braces are written twice."""
+    value = b'{"id": 12345678901234567890, "user-id": "u 1", "items": [{"id": true}, {"id": "b"}]}'
+    config: dict[str, Any] = {
+        "method": "PUT",
+        "headers": {"X-User": "<{user-id}>"},
+        "query": {"item": "{items.1.id}", "fixed": "{{}}"},
+        "body": {"id": "{id}", "all": "{items}", "text": "no. {id}", "deep": [{"x": "{items.0.id}"}]},
+    }
+    async with serving(answer(), answer()) as server:
+        await asked(server, value, fill=True, **config)
+        await asked(server, value, **config)
+        filled, plain = server.requests
+    assert filled.headers["x-user"] == "<u 1>"
+    assert filled.target == "/?item=b&fixed=%7B%7D"
+    assert filled.body == (
+        b'{"id":12345678901234567890,"all":[{"id": true}, {"id": "b"}],'
+        b'"text":"no. 12345678901234567890","deep":[{"x":true}]}'
+    )
+    assert plain.headers["x-user"] == "<{user-id}>"
+    assert b'"id":"{id}"' in plain.body
+
+
+async def test_a_body_may_be_bytes() -> None:
+    async with serving(answer()) as server:
+        await asked(server, {"b": "AP8="}, method="POST", body="{b}", bodyEncoding="base64", fill=True)
+        (request,) = server.requests
+    assert (request.body, request.headers["content-type"]) == (b"\0\xff", "application/octet-stream")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"headers": {"X-A": "{missing}"}},
+        {"headers": {"X-A": "{line}"}},
+        {"headers": {"X-A": "{list}"}},
+        {"query": {"a": "{missing}"}},
+        {"query": {"a": "{object}"}},
+        {"query": {"a": "{long}"}},
+        {"body": "{missing}"},
+        {"body": {"a": "{list.7}"}},
+        {"body": "x{list}"},
+        {"body": "{half}"},
+        {"body": {str(n): "{long}" for n in range(20)}},
+        {"body": "{line}", "bodyEncoding": "base64"},
+        {"multipart": [{"name": "a", "base64": "{line}"}]},
+        {"form": {"a": "{list.0}{missing}"}},
+    ],
+)
+async def test_what_does_not_fit_is_an_error_and_no_request(config: dict[str, Any]) -> None:
+    """Never silence: a header that would be two, a field that is not there, a text that has no bytes."""
+    value = {"line": "a\r\nX: y", "list": [1], "object": {}, "long": "x" * 60_000, "half": "\ud800"}
+    async with (
+        serving() as server,
+        driven(HTTP_REQUEST, url=server.url, method="POST", fill=True, **config) as driver,
+    ):
+        (outcome,) = await driver.send(value)
+        assert outcome.error is not None
+        assert (outcome.error.name, outcome.error.is_permanent) == ("HttpInvalidRequest", True)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"fill": True, "headers": {"X": "{"}}, "headers.X"),
+        ({"fill": True, "headers": {"Content-Type": "{a}"}}, "headers.Content-Type"),
+        ({"fill": True, "query": {"a": ["x", "}"]}}, "query.a[1]"),
+        ({"fill": True, "method": "POST", "body": {"a": {"b": "{a b}"}}}, "body.a.b"),
+        ({"method": "POST", "body": 1, "form": {"a": 1}}, "form"),
+        ({"method": "POST", "form": {"a": 1}, "multipart": [{"name": "a", "value": 1}]}, "multipart"),
+        ({"form": {"a": 1}}, "form"),
+        ({"method": "POST", "form": {"a": {}}}, "form.a"),
+        ({"method": "POST", "multipart": [{"name": "a"}]}, "multipart[0]"),
+        ({"method": "POST", "multipart": [{"name": "a", "value": 1, "base64": ""}]}, "multipart[0]"),
+        ({"method": "POST", "multipart": [{"value": 1}]}, "multipart[0]"),
+        ({"method": "POST", "multipart": [{"name": "a", "value": 1, "type": "x\r\ny/z"}]}, "multipart[0].type"),
+        ({"method": "POST", "multipart": [{"name": "a", "value": 1}] * 101}, "multipart"),
+        ({"method": "POST", "bodyEncoding": "base64"}, "bodyEncoding"),
+        ({"method": "POST", "bodyEncoding": "base64", "body": "*"}, "body"),
+    ],
+)
+async def test_a_body_that_cannot_be_refuses_the_graph(config: dict[str, Any], place: str) -> None:
+    assert await places(HTTP_REQUEST, url="http://host/", **config) == [place]
+
+
+async def test_a_body_in_another_coding_passes_and_says_so() -> None:
+    """As bytes, for whoever can undo it."""
+    async with serving(answer(b"\x0b\x02", content_encoding="gzip, br", content_type="text/plain")) as server:
+        found = await asked(server)
+    assert (found["data"], found["encoding"], found["contentEncoding"]) == ("CwI=", "base64", "gzip, br")
+
+
 async def test_sends_headers() -> None:
     """Configured headers are sent, and stand above the defaults."""
     async with serving(answer()) as server:
         await asked(server, headers={"X-Key": "k\t1", "Accept": "text/csv"})
         headers = server.requests[0].headers
     assert (headers["x-key"], headers["accept"]) == ("k\t1", "text/csv")
-    assert (headers["user-agent"], headers["accept-encoding"]) == ("symbia-runtime", "gzip")
+    assert (headers["user-agent"], headers["accept-encoding"]) == ("symbia-runtime", "gzip, deflate")
 
 
 async def test_messages_share_no_cookies() -> None:
@@ -169,7 +300,7 @@ BROKEN_BODIES = {
     "it is larger than 10 bytes": b"Content-Length: 11\r\n\r\nhello world",
     "it says it is JSON but is not": b"Content-Type: application/json\r\nContent-Length: 1\r\n\r\n{",
     "it says it is gzip but is not": b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
-    "it is encoded as 'br', not as gzip": b"Content-Encoding: br\r\nContent-Length: 5\r\n\r\nhello",
+    "it says it is deflate but is not": b"Content-Encoding: deflate\r\nContent-Length: 5\r\n\r\nhello",
     "RemoteProtocolError": b"Content-Length: 9\r\n\r\ncut",
     "RemoteProtocolError: illegal chunk header": b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
 }

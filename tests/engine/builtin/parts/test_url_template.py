@@ -15,7 +15,15 @@ from engine.builtin.parts.url_template import (
     query_text,
 )
 
-MESSAGE = {"id": 7, "user": {"name": "Ada Lovelace"}, "ok": True, "none": None, "list": [1], "empty": ""}
+MESSAGE = {
+    "id": 7,
+    "user": {"name": "Ada Lovelace"},
+    "ok": True,
+    "none": None,
+    "list": [1],
+    "empty": "",
+    "user-id": "u/1",
+}
 
 
 def filled(text: str, message: Any = MESSAGE, **query: str | list[str]) -> str:
@@ -29,6 +37,7 @@ def filled(text: str, message: Any = MESSAGE, **query: str | list[str]) -> str:
         ("https://host:8080/users/{id}/x", "https://host:8080/users/7/x"),
         ("https://host/{user.name}?q={user.name}", "https://host/Ada%20Lovelace?q=Ada%20Lovelace"),
         ("https://host/{ok}-{id}", "https://host/true-7"),
+        ("https://host/{list.0}/{user-id}", "https://host/1/u%2F1"),
         ("https://host?empty={empty}&dots=..", "https://host?empty=&dots=.."),
     ],
 )
