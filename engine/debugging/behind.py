@@ -144,7 +144,7 @@ class Behind(Holding):
         met = {each: await self._met_leaving(each, node.index, emissions) for each in present}
         for index, emission in enumerate(emissions):
             found = [each for each in present if met[each][index]]
-            if index and any(each.wanted.action != "log" for each in found):
+            if index and any(each.would_stop for each in found):
                 return emissions[:index], index  # what is before it leaves before
             holder: tuple[Breakpoint, BreakpointHit] | None = None
             for each in found:

@@ -148,6 +148,11 @@ class Breakpoint:
         self._created_at = created_at
         self._recent: deque[BreakpointHit] = deque(maxlen=RECENT_HITS)
 
+    @property
+    def would_stop(self) -> bool:
+        """True where nothing goes on with the next thing that it sees, for now."""
+        return self.wanted.action in ("hold", "pause") and self.passed >= self.wanted.after
+
     def counts(self) -> bool:
         """Take note that it would stop now; return False where it lets this pass."""
         if self.is_removed:

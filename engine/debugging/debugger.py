@@ -318,14 +318,16 @@ class Debugger:
 def recorded(event: BreakpointEvent) -> str:
     """Return an event as a recording has it, such as ``breakpoint:hit b1: input of double, 7, held as 3``.
 
-    Hits that held nothing are left out: there may be one for each message.
+    Hits that held nothing are left out, but for snapshots: their record says which moment that was.
     """
     match event:
         case BreakpointSet():
             return f"{event.name} {event.breakpoint.id}"
         case BreakpointWasHit():
-            held = f"{event.on} of {event.node}, {event.sequence}, held as {event.hold}"
-            return "" if event.hold is None else f"{event.name} {event.breakpoint_id}: {held}"
+            told = "snapshot" if event.hold is None else f"held as {event.hold}"
+            is_told = event.hold is not None or event.action == "snapshot"
+            seen = f"{event.name} {event.breakpoint_id}: {event.on} of {event.node}, {event.sequence}, {told}"
+            return seen if is_told else ""
         case BreakpointReleased():
             return f"{event.name} {event.breakpoint_id}: {event.hold}, {event.verb}"
         case _:

@@ -125,6 +125,7 @@ class Holding:
                 return  # it is paused
             except EngineError as error:
                 self._shared.log(node, LogLine("warn", f"Breakpoint {breakpoint_.id} cannot pause: {error}"))
+        await self._shared.pace.keep()  # there may be one for each of many messages
 
     def _tell_hit(self, breakpoint_: Breakpoint, hit: BreakpointHit, hold: Hold | None) -> None:
         fields = {name: getattr(hit, name) for name in BreakpointHit.__struct_fields__}
