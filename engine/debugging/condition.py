@@ -64,12 +64,13 @@ class Condition:
         self.failure = ""
         self._handler = handler
         self._limits_met = 0
+        self._is_closed = False
         self._turn = trio.StrictFIFOLock()
 
     async def judge(self, values: Sequence[bytes], mask: Mask | None = None) -> list[bool]:
         """Return of each value whether it meets the condition; ``mask`` is that of what it may throw."""
         async with self._turn:  # several nodes may ask at once, and a guest answers one at a time
-            met: list[bool] = []
+            met: list[bool] = [False] * len(values) if self._is_closed else []
             while len(met) < len(values):
                 if self._limits_met >= MOST_LIMITS_MET:
                     self._note_failures(len(values) - len(met), "")
@@ -96,8 +97,10 @@ class Condition:
         self.failures += count
 
     async def close(self) -> None:
-        """Let go of what evaluates it."""
-        await self._handler.cleanup()
+        """Let go of what evaluates it, behind what it is being asked; nothing meets it from then on."""
+        async with self._turn:
+            self._is_closed = True
+            await self._handler.cleanup()
 
 
 def _together(values: Sequence[bytes]) -> Sequence[bytes]:

@@ -126,3 +126,43 @@ async def test_what_a_condition_throws_is_shown_without_secrets_and_cut() -> Non
         assert len(failure) < 2100
         (failed,) = [each for each in it.events if isinstance(each, BreakpointFailed)]
         assert failed.message == failure
+
+
+class Alone(Handler):
+    """A condition that takes a second, and bears no other call meanwhile, as a guest does."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        self.calls.append("begun")
+        await trio.sleep(1)
+        self.calls.append("ended")
+        return [Outcome(((0, message.value),)) for message in batch]
+
+    async def cleanup(self) -> Outcome:
+        self.calls.append("closed")
+        return Outcome()
+
+
+async def test_a_condition_is_closed_when_nobody_asks_it_any_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Who is asking when its breakpoint is removed has an answer; who comes then has none."""
+    del autojump_clock
+    alone = Alone()
+    ports = Ports(inputs=(Port("in"),), outputs=(Port("out"),))
+    builtin = Builtin(ComponentDefinition("c", "c", "1.0.0", ports, Code("builtin")), lambda _: alone)
+    graph = document({"a": "forward", "b": "forward"})
+    async with open_debugged(graph, more={"symbia.core.filter": builtin}) as it:
+        stop = await it.set(on="error", when="value")
+        ask = it.debugger._breakpoints[stop].condition
+        assert ask is not None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask.judge, [b"1"])
+            await trio.sleep(0.5)
+            nursery.start_soon(it.debugger.remove, stop)
+            await trio.sleep(0.1)
+            nursery.start_soon(ask.judge, [b"2"])
+        assert alone.calls == ["begun", "ended", "closed"]
+        assert await ask.judge([b"3"]) == [False]
