@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.compile.groups import NESTED_LIMIT
 from engine.limits import EngineLimits
 from proto.execution import Completion
 from proto.message import Lane
@@ -135,7 +136,9 @@ def _taken_apart(plan: Plan, random: Random) -> Plan:
         for edge in plan.document["edges"]
     }
     first, last = 0, len(nodes) - 1
-    while last - first >= 2:  # a node at least between the two
+    for _ in range(NESTED_LIMIT):  # so that no more of them lie within each other
+        if last - first < 2:  # a node at least between the two
+            break
         first = random.randint(first, last - 2)
         last = random.randint(first + 2, min(last, first + 9))
         holds = any(node["component"] == "gather" for node in nodes)  # until more comes, which would not
