@@ -51,6 +51,8 @@ _CHOICE = (
     Query("where", "Only those of which this JMESPath expression over the value is true.", {"type": "string"}),
     Query("sequences", "Only those of these numbers, separated by commas.", {"type": "string"}),
 )
+_CHOSEN = Body((Drop,), {"those of two numbers": {"sequences": [119, 120]}}, required=False)
+_ALL = Drop(all=True)
 _DONE = Reply(200, EdgeReceipt, _RECEIPT)
 _EDGE = "/edges/<path:edge>"
 _NODE = "/nodes/<path:node_id>"
@@ -142,10 +144,11 @@ def _add_holding_of_nodes(routes: Blueprint, runtime: RuntimeView) -> None:
         tag="executions",
         summary="Drop what waits before a node: all of it, or what is chosen",
         query=_CHOICE,
+        body=_CHOSEN,
         refusals=_COMMAND,
     )
     async def drop_before_node(execution_id: str, node_id: str) -> Response:
-        return reply(await runtime.execution(execution_id).edges_of(node_id).drop(_chosen()))
+        return reply(await runtime.execution(execution_id).edges_of(node_id).drop(await _chosen()))
 
 
 def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
@@ -155,12 +158,13 @@ def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
         tag="executions",
         summary="Drop what waits on an edge: all of it, or what is chosen",
         query=_CHOICE,
+        body=_CHOSEN,
         headers=(IF_MATCH,),
         refusals=_CONDITIONAL,
     )
     async def drop(execution_id: str, edge: str) -> Response:
         condition = condition_of_request()
-        return reply(await runtime.execution(execution_id).edge(edge).drop(_chosen(), condition))
+        return reply(await runtime.execution(execution_id).edge(edge).drop(await _chosen(), condition))
 
     @routes.post(f"{_EDGE}/messages")
     @operation(
@@ -236,12 +240,17 @@ def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
         return reply(await found.redirect(command, condition_of_request()))
 
 
-def _chosen() -> Drop:
-    """Return what the query chooses: all, where it chooses nothing.
+async def _chosen() -> Drop:
+    """Return what the query or the body chooses: all, where there is neither.
 
     Raises:
-        UnreadableBodyError: a number is none, or there are too many.
+        UnreadableBodyError: a number is none, or there are too many; or both of them choose.
     """
+    command = await read_struct(Drop, empty=_ALL)
+    if command is not _ALL:
+        if request.args:
+            raise UnreadableBodyError("Choose in the query or in the body, not in both")
+        return command
     where, listed = request.args.get("where"), request.args.get("sequences")
     if where is None and listed is None:
         return Drop(all=True)

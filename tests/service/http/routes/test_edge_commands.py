@@ -101,6 +101,21 @@ async def test_what_is_dropped_is_chosen_by_numbers_or_by_a_condition() -> None:
         assert await scene.values() == []
 
 
+async def test_a_body_chooses_what_is_dropped_too() -> None:
+    """It used to be overlooked, and everything was dropped."""
+    async with open_scene() as scene:
+        ten = (await scene.waiting())[0]["sequence"]
+        for wrong in ({}, {"sequence": ten}, {"all": False}, {"all": True, "where": "@"}, [ten], {"where": "]["}):
+            assert (await scene.ask("DELETE", "edges/0/messages", wrong)).status_code == 400, wrong
+        both = await scene.ask("DELETE", f"edges/0/messages?sequences={ten}", {"all": True})
+        assert both.status_code == 400
+        assert await scene.values() == [10, 11, 12]
+        assert (await scene.ask("DELETE", "edges/0/messages", {"sequences": [ten]})).json()["messages"] == 1
+        assert (await scene.ask("DELETE", "edges/0/messages", {"where": "@ > `11`"})).json()["messages"] == 1
+        assert await scene.values() == [11]
+        assert (await scene.ask("DELETE", "nodes/b/messages", {"all": True})).json()["messages"] == 1
+
+
 async def test_of_two_people_who_change_the_same_thing_the_second_is_told() -> None:
     """By the tag of the message or of the edge that they have seen; the reply says which it has now."""
     async with open_scene() as scene:

@@ -2023,6 +2023,27 @@ export interface components {
             queued: boolean;
         };
         /**
+         * Drop
+         * @description Drop messages that wait; exactly one field is given.
+         */
+        Drop: {
+            /**
+             * @description whether all of them.
+             * @default false
+             */
+            all: boolean;
+            /**
+             * @description the numbers of those that are.
+             * @default null
+             */
+            sequences: number[] | null;
+            /**
+             * @description a JMESPath expression over the value; those of which it is true are.
+             * @default null
+             */
+            where: string | null;
+        };
+        /**
          * Edge
          * @description A connection along which every value emitted at the source reaches the target, in order.
          */
