@@ -14,6 +14,7 @@ from service.http.sliced_replies import page_reply
 
 _ENDED = {409: "The execution has ended, or drains."}
 _REFUSED = {409: "It does not hold what is meant, or that does not take the verb; or the execution has ended."}
+_NO_ROOM = {429: "There is no room for the value, or a bound of the owner's was met."}
 _HELD = {
     "number": 1,
     "on": "input",
@@ -147,7 +148,7 @@ def breakpoint_routes(runtime: RuntimeView) -> Blueprint:
             tag="executions",
             summary=summary,
             body=Body((HoldBody,), {"one by its number": {"hold": 3}}, required=False),
-            refusals=_REFUSED,
+            refusals={**_REFUSED, **_NO_ROOM} if verb in ("edit", "retry") else _REFUSED,
         )
         routes.post(f"/<breakpoint_id>/{verb}", endpoint=verb)(described(_releasing(runtime, verb)))
     return routes

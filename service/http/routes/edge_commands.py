@@ -45,6 +45,7 @@ _RECEIPT = {
 }
 _COMMAND = {409: "The command does not fit the state of the execution or of the edge; the message says why."}
 _CONDITIONAL = {**_COMMAND, 412: OTHER_VERSION}
+_NO_ROOM = "The edge has no room for it, or a bound of the owner's was met."
 _NO_FIELDS = Body((NoFields,), required=False)
 _STEP = Body((Step,), {"three of them": {"count": 3}}, required=False)
 _CHOICE = (
@@ -173,7 +174,7 @@ def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
         summary="Put a new message on an edge, marked as synthetic",
         body=Body((InsertBody,), {"before the others": {"value": {"total": 42}, "at": "first"}}),
         headers=(IF_MATCH,),
-        refusals={**_CONDITIONAL, 429: "The edge has no room for it, or a bound of the owner's was met."},
+        refusals={**_CONDITIONAL, 429: _NO_ROOM},
     )
     async def insert(execution_id: str, edge: str) -> Response:
         body = await read_struct(InsertBody)
@@ -188,7 +189,7 @@ def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
         summary="Give a message that waits another value",
         body=Body((EditBody,), {"another value": {"value": {"total": 41}}}),
         headers=(IF_MATCH,),
-        refusals=_CONDITIONAL,
+        refusals={**_CONDITIONAL, 429: _NO_ROOM},
     )
     async def edit(execution_id: str, edge: str, sequence: str) -> Response:
         body = await read_struct(EditBody)
