@@ -43,7 +43,7 @@ from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Outpu
 from proto.graph import Recording as Level
 from proto.message import Injection
 from proto.reload import HandledBy, ReloadPlan, ReloadReport, ReloadRequest
-from proto.statistics import ExecutionStatistics
+from proto.statistics import ExecutionStatistics, NodeLatency
 
 
 class ExecutionHandle:
@@ -128,6 +128,15 @@ class ExecutionHandle:
             IllegalTransitionError: it has ended; its statistics say where its time went.
         """
         return await in_slices(self._underway("look for the bottleneck of").read_bottlenecks())
+
+    def node_latency(self, node_id: str) -> NodeLatency:
+        """Return how long the invocations of a node took.
+
+        Raises:
+            NodeNotFoundError: there is no such node.
+            IllegalTransitionError: it has ended; its statistics have the percentiles.
+        """
+        return self._underway("look at the latencies of").node_latency(node_id)
 
     async def read_edges(self) -> list[EdgeSnapshot]:
         """Return its edges at this moment, those of the graphs inside included.

@@ -43,6 +43,34 @@ class NodeStatistics(msgspec.Struct, frozen=True, rename="camel"):
     held_messages: int = 0
 
 
+class LatencyBucket(msgspec.Struct, frozen=True, rename="camel"):
+    """Invocations of about the same length.
+
+    Attributes:
+        below_ms: they took less; each bucket ends at twice the length of the one before.
+        count: so many did.
+    """
+
+    below_ms: float
+    count: int
+
+
+class NodeLatency(msgspec.Struct, frozen=True, rename="camel"):
+    """The lengths of a node's invocations since its execution began.
+
+    Attributes:
+        execution_id: the execution.
+        node_id: the node.
+        total: invocations that were measured.
+        buckets: from the shortest one to the longest one, with those between; none before the first.
+    """
+
+    execution_id: str
+    node_id: str
+    total: int
+    buckets: tuple[LatencyBucket, ...]
+
+
 class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
     """One edge at one moment; injected messages travel on none.
 

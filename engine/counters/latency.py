@@ -61,6 +61,17 @@ class LatencyHistogram:
         """Return how many were below a microsecond doubled so many times: exact, because a bucket ends there."""
         return sum(self._counts[: doublings * _PER_DOUBLING])
 
+    def by_doublings(self) -> list[tuple[float, int]]:
+        """Return counts by the lengths in seconds that they are below, each twice the one before."""
+        counts = [
+            sum(self._counts[start : start + _PER_DOUBLING])
+            for start in range(0, len(self._counts), _PER_DOUBLING)
+        ]
+        used = [index for index, count in enumerate(counts) if count]
+        if not used:
+            return []
+        return [(_SMALLEST_SECONDS * 2 ** (index + 1), counts[index]) for index in range(used[0], used[-1] + 1)]
+
     def percentile_seconds(self, percent: float) -> float:
         """Return the latency that ``percent`` of the counted ones do not exceed; 0.0 when none was counted."""
         (seconds,) = self.percentiles_seconds((percent,))

@@ -10,6 +10,7 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import Steps, at_once, paced
 from engine.counters.counters import InstanceCounters, Sums, summarise
+from engine.errors import NodeNotFoundError
 from engine.execution.endings import why_ended
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
@@ -29,7 +30,7 @@ from proto.execution import (
     ListedExecution,
     LogEntry,
 )
-from proto.statistics import ExecutionStatistics
+from proto.statistics import ExecutionStatistics, LatencyBucket, NodeLatency
 
 _BETWEEN_YIELDS = 25
 """Instances that are read between two yields: a quarter of a millisecond where all of them have worked."""
@@ -134,6 +135,18 @@ class ReadableExecution:
         if self._remains is not None:
             return msgspec.structs.replace(self._remains.statistics, state=state)
         return (yield from execution_statistics(self.id, state, self.shared, self.instances, self.injector.held))
+
+    def node_latency(self, node_id: str) -> NodeLatency:
+        """Return how long the invocations of a node took.
+
+        Raises:
+            NodeNotFoundError: there is no such node.
+        """
+        found = [each.counters.latencies for each in self.instances if each.node.id == node_id]
+        if not found:
+            raise NodeNotFoundError(node_id[:100])
+        buckets = [LatencyBucket(round(seconds * 1000, 6), count) for seconds, count in found[0].by_doublings()]
+        return NodeLatency(self.id, node_id, found[0].count, tuple(buckets))
 
     def read_bottlenecks(self) -> Steps[BottleneckReport]:
         """Read what holds it up while it lives, in the last seconds if somebody has asked before."""

@@ -39,7 +39,7 @@ from proto.graph import GraphVerdict, Recording
 from proto.message import Injection
 from proto.problem import Problem
 from proto.reload import ReloadedExecution, ReloadPlan, ReloadReport, ReloadRequest
-from proto.statistics import ExecutionStatistics, RuntimeTotals
+from proto.statistics import ExecutionStatistics, NodeLatency, RuntimeTotals
 from service.auth.caller import ORGANIZATION_REQUIRED, Caller
 from service.problems import OrganizationRequiredError, ReadOnlyCallerError
 
@@ -205,6 +205,9 @@ class ScopedExecution:
 
     async def read_bottlenecks(self) -> BottleneckReport:
         return await self._execution.read_bottlenecks()
+
+    def node_latency(self, node_id: str) -> NodeLatency:
+        return self._execution.node_latency(node_id)
 
     async def read_edges(self) -> list[EdgeSnapshot]:
         return await self._execution.read_edges()

@@ -10,7 +10,7 @@ from quart import Blueprint, Response, request
 from engine.views import RuntimeView
 from proto.bottleneck import BottleneckReport
 from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
-from proto.statistics import ExecutionStatistics
+from proto.statistics import ExecutionStatistics, NodeLatency
 from service.http.bodies import nothing, read_struct, reply
 from service.http.operation import Body, Query, Reply, operation
 from service.http.query import DETAIL, LOG_PAGE, PAGE, STATE, page_bounds, page_of, switch, wanted_state, wants_all
@@ -184,6 +184,16 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
     )
     async def bottleneck(execution_id: str) -> Response:
         return reply(await runtime.execution(execution_id).read_bottlenecks())
+
+    @routes.get("/<execution_id>/nodes/<path:node_id>/latency")
+    @operation(
+        Reply(200, NodeLatency),
+        tag="executions",
+        summary="How long the invocations of a node took, by doublings",
+        refusals={409: "The execution has ended; its statistics have the percentiles."},
+    )
+    async def latency(execution_id: str, node_id: str) -> Response:
+        return reply(runtime.execution(execution_id).node_latency(node_id))
 
     @routes.get("/<execution_id>/logs")
     @operation(

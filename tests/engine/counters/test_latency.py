@@ -71,3 +71,13 @@ def test_a_percentile_is_exact_to_one_of_a_thousand(percent: float) -> None:
     histogram.add(1.0, 1000 - round(10 * percent))
     assert histogram.percentile_seconds(percent) < 0.0011
     assert histogram.percentile_seconds(percent + 0.1) > 0.9
+
+
+def test_doublings_are_counted_from_the_shortest_to_the_longest() -> None:
+    """Those between are told even where nothing fell into them; what is shorter than the first bucket is in it."""
+    histogram = LatencyHistogram()
+    assert histogram.by_doublings() == []
+    histogram.add(0.0)
+    histogram.add(1.5e-6, 3)
+    histogram.add(7e-6)
+    assert histogram.by_doublings() == [(2e-6, 4), (4e-6, 0), (8e-6, 1)]

@@ -128,6 +128,7 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/executions/<execution_id>/stop"): ("by id", None),
     ("DELETE", "/api/executions/<execution_id>"): ("by id", None),
     ("GET", "/api/executions/<execution_id>/bottleneck"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>/nodes/<path:node_id>/latency"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/reload"): ("by id", {"configs": {}}),
     ("POST", "/api/executions/<execution_id>/rollback"): ("by id", None),
     ("GET", "/api/executions/<execution_id>/reloads"): ("by id", None),

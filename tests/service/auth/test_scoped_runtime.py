@@ -99,6 +99,12 @@ async def _bottlenecks(world: World) -> object:
     return [node.node_id for node in (await world.execution.read_bottlenecks()).nodes]
 
 
+@row(ScopedExecution, "node_latency", seen(1))
+async def _node_latency(world: World) -> object:
+    await world.work()
+    return world.execution.node_latency("only").total
+
+
 @row(ScopedExecution, "output_count", seen(1))
 async def _output_count(world: World) -> object:
     await world.work()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.console.files import STATIC_FOLDER, read_files
+from service.console.files import STATIC_FOLDER, StaticFile, read_files
 from service.console.routes import CONTENT_POLICY
 from tests.service.serving import open_service
 
@@ -28,14 +28,23 @@ def test_files_of_other_types_are_not_served(tmp_path: Path) -> None:
 
 
 def test_the_canvas_comes_within_its_bound() -> None:
-    """All that is loaded for a graph, the code editor left out."""
+    """All that a view with a graph waits for; what it loads later, by itself or when asked, is left out."""
     files = read_files()
-    size = sum(
-        len(file.gzipped or file.content)
-        for name, file in files.items()
-        if not re.search(r"codemirror|editor", name, re.IGNORECASE)
-    )
-    assert size < FIRST_GRAPH_BYTES
+    styles = sum(len(file.gzipped or file.content) for name, file in files.items() if name.endswith(".css"))
+    (entry,) = re.findall(r'src="\./assets/([^"]+)"', files["index.html"].content.decode())
+    for view in ("Graph", "Execution"):
+        (chunk,) = [name for name in files if re.fullmatch(rf"assets/{view}-[^.]+\.js", name)]
+        wanted = needed(files, {f"assets/{entry}", chunk})
+        assert styles + sum(len(files[name].gzipped or files[name].content) for name in wanted) < FIRST_GRAPH_BYTES
+
+
+def needed(files: dict[str, StaticFile], names: set[str]) -> set[str]:
+    """The scripts that some scripts import at once, and they themselves."""
+    found = set(names)
+    for name in names:
+        text = files[name].content.decode()
+        found |= {f"assets/{each}" for each in re.findall(r'(?:from|import)"\./([^"]+\.js)"', text)}
+    return found if found == names else needed(files, found)
 
 
 def test_the_page_has_no_script_of_its_own_and_asks_nobody_else() -> None:

@@ -45,3 +45,20 @@ async def test_a_bottleneck_is_told_with_its_cause_and_an_edge_with_its_policy()
         await service.client.post(f"{path}/stop")
         refused = await service.client.get(f"{path}/bottleneck")
         assert (refused.status_code, refused.json()["code"]) == (409, "execution.illegal_state")
+
+
+async def test_a_node_tells_how_long_its_invocations_took() -> None:
+    """Each bucket ends at twice the length of the one before; a node that is not there is not found."""
+    async with open_service() as service:
+        execution = await service.start(WAITING, completion="manual")
+        path = f"/api/executions/{execution}/nodes"
+        unused = (await service.client.get(f"{path}/in/latency")).json()
+        assert unused == {"executionId": execution, "nodeId": "in", "total": 0, "buckets": []}
+        await service.inject(execution, "in", 1)
+        while not (latency := (await service.client.get(f"{path}/in/latency")).json())["total"]:
+            pass
+        assert [each["count"] for each in latency["buckets"]] == [1]
+        missing = await service.client.get(f"{path}/none/latency")
+        assert (missing.status_code, missing.json()["code"]) == (404, "node.not_found")
+        await service.client.post(f"/api/executions/{execution}/stop")
+        assert (await service.client.get(f"{path}/in/latency")).status_code == 409

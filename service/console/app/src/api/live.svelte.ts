@@ -2,6 +2,7 @@
 import type { Socket } from 'socket.io-client';
 
 import { credential, ROOT, type Schemas } from './client.svelte';
+import type { Commands, LiveEvents } from './events';
 
 export interface Feed {
   /** `connecting` at first, `live`, or `lost` while it tries again. */
@@ -11,10 +12,21 @@ export interface Feed {
   state: string | undefined;
   /** Events that the service could not tell. */
   missed: number;
+  /** Seconds for which nothing was heard, of all connections that were lost and are back. */
+  awaySeconds: number;
+  /** Counts what people have done to the execution: whoever shows that asks anew. */
+  deeds: number;
   problem: string;
 }
 
-const EVENTS = ['statistics:update', 'metrics:update'];
+const CONTROL = /^(breakpoint:|edge:|execution:reloaded)/;
+const EVENTS = [
+  'statistics:update', 'metrics:update',
+  'breakpoint:set', 'breakpoint:removed', 'breakpoint:hit', 'breakpoint:released', 'breakpoint:failed',
+  'edge:paused', 'edge:resumed', 'edge:dropped', 'edge:edited', 'edge:inserted', 'edge:redirected',
+] satisfies (keyof LiveEvents)[];
+
+type Heard = { [Name in keyof LiveEvents]: { event: Name; data: LiveEvents[Name] } }[keyof LiveEvents];
 
 /** Hear of an execution until the component that asks is gone. Ten updates a second at most, whatever the traffic. */
 export function watched(executionId: () => string): Feed {
@@ -24,6 +36,8 @@ export function watched(executionId: () => string): Feed {
     metrics: undefined,
     state: undefined,
     missed: 0,
+    awaySeconds: 0,
+    deeds: 0,
     problem: '',
   });
   $effect(() => {
@@ -31,6 +45,23 @@ export function watched(executionId: () => string): Feed {
     const { token, organisation } = credential;
     let socket: Socket | undefined;
     let isOver = false;
+    let lostMs = 0;
+    function lose(problem: string): void {
+      lostMs ||= performance.now();
+      feed.status = 'lost';
+      feed.problem = problem;
+    }
+    function hear(heard: Heard): void {
+      if (heard.event === 'statistics:update') feed.statistics = heard.data.statistics;
+      else if (heard.event === 'metrics:update') feed.metrics = heard.data.metrics;
+      else if (heard.event === 'events:skipped') feed.missed += heard.data.count;
+      else if (CONTROL.test(heard.event)) feed.deeds += 1;
+      else if (heard.event.startsWith('execution:')) {
+        const { state, metrics } = heard.data as Partial<LiveEvents['execution:state']>;
+        feed.state = state ?? feed.state;
+        feed.metrics = metrics ?? feed.metrics;
+      }
+    }
     void import('socket.io-client').then(({ io }) => {
       if (isOver) return;
       const root = new URL(ROOT);
@@ -40,31 +71,21 @@ export function watched(executionId: () => string): Feed {
         reconnectionDelayMax: 4000,
       });
       socket.on('connect', () => {
-        socket?.emit('execution:subscribe', { executionId: id, events: EVENTS, batch: true }, (answer: unknown) => {
-          const { error } = answer as { error?: string };
-          feed.problem = error ?? '';
+        const wanted = { executionId: id, events: EVENTS, batch: true } satisfies Partial<Commands['execution:subscribe']>;
+        socket?.emit('execution:subscribe', wanted, (answer: Partial<Schemas['RefusalReply']>) => {
+          feed.problem = answer.error ?? '';
           feed.status = 'live';
+          feed.deeds += 1;
+          if (lostMs) feed.awaySeconds += (performance.now() - lostMs) / 1000;
+          lostMs = 0;
         });
       });
-      socket.on('disconnect', () => (feed.status = 'lost'));
-      socket.on('connect_error', (error: Error) => {
-        feed.status = 'lost';
-        feed.problem = error.message;
+      socket.on('disconnect', () => lose(''));
+      socket.on('connect_error', (error: Error) => lose(error.message));
+      socket.on('events:batch', (events: Heard[]) => events.forEach(hear));
+      socket.onAny((event: string, data: unknown) => {
+        if (event !== 'events:batch') hear({ event, data } as Heard);
       });
-      const hear = (event: string, data: unknown): void => {
-        if (event === 'statistics:update')
-          feed.statistics = (data as { statistics: Schemas['ExecutionStatistics'] }).statistics;
-        else if (event === 'events:skipped') feed.missed += (data as { count: number }).count;
-        else if (event.startsWith('execution:') || event === 'metrics:update') {
-          const told = data as { state?: string; metrics?: Schemas['ExecutionMetrics'] };
-          feed.state = told.state ?? feed.state;
-          feed.metrics = told.metrics ?? feed.metrics;
-        }
-      };
-      socket.on('events:batch', (events: { event: string; data: unknown }[]) => {
-        for (const { event, data } of events) hear(event, data);
-      });
-      socket.onAny((event: string, data: unknown) => hear(event, data));
     });
     return () => {
       isOver = true;

@@ -74,32 +74,32 @@ export interface components {
              * @description whether the value is only its beginning.
              * @default false
              */
-            truncated: boolean;
+            truncated?: boolean;
             /**
              * @description the error, where it is one, or where the held outcome is one.
              * @default null
              */
-            error: components["schemas"]["NamedText"] | null;
+            error?: components["schemas"]["NamedText"] | null;
             /**
              * @description the line that was logged.
              * @default null
              */
-            line: components["schemas"]["NamedText"] | null;
+            line?: components["schemas"]["NamedText"] | null;
             /**
              * @description what was written.
              * @default []
              */
-            changes: components["schemas"]["StateChange"][];
+            changes?: components["schemas"]["StateChange"][];
             /**
              * @description values that wait to leave, where a message is held behind its node.
              * @default 0
              */
-            emitted: number;
+            emitted?: number;
             /**
              * @description the surroundings, of the action `snapshot`.
              * @default null
              */
-            picture: components["schemas"]["NodePicture"] | null;
+            picture?: components["schemas"]["NodePicture"] | null;
         };
         /**
          * BreakpointReleased
@@ -215,32 +215,32 @@ export interface components {
              * @description whether the value is only its beginning.
              * @default false
              */
-            truncated: boolean;
+            truncated?: boolean;
             /**
              * @description the error, where it is one, or where the held outcome is one.
              * @default null
              */
-            error: components["schemas"]["NamedText"] | null;
+            error?: components["schemas"]["NamedText"] | null;
             /**
              * @description the line that was logged.
              * @default null
              */
-            line: components["schemas"]["NamedText"] | null;
+            line?: components["schemas"]["NamedText"] | null;
             /**
              * @description what was written.
              * @default []
              */
-            changes: components["schemas"]["StateChange"][];
+            changes?: components["schemas"]["StateChange"][];
             /**
              * @description values that wait to leave, where a message is held behind its node.
              * @default 0
              */
-            emitted: number;
+            emitted?: number;
             /**
              * @description the surroundings, of the action `snapshot`.
              * @default null
              */
-            picture: components["schemas"]["NodePicture"] | null;
+            picture?: components["schemas"]["NodePicture"] | null;
             /** @description the execution. */
             executionId: string;
             /** @description the breakpoint, or the one whose message was stepped. */
@@ -259,12 +259,12 @@ export interface components {
              * @description by which what is held is named; null where nothing is.
              * @default null
              */
-            hold: number | null;
+            hold?: number | null;
             /**
              * @description what may be done with it.
              * @default []
              */
-            verbs: string[];
+            verbs?: string[];
         };
         /**
          * CanaryReport
@@ -275,17 +275,17 @@ export interface components {
              * @description that the new version was given.
              * @default 0
              */
-            messages: number;
+            messages?: number;
             /**
              * @description invocations that failed where the old version did not.
              * @default 0
              */
-            errors: number;
+            errors?: number;
             /**
              * @description how many times as long as the old version's the mean invocation took; 0 where not measured.
              * @default 0
              */
-            slowdown: number;
+            slowdown?: number;
         };
         /**
          * CanaryTerms
@@ -296,17 +296,17 @@ export interface components {
              * @description that decide: when so many have gone well enough, the new version stays.
              * @default 100
              */
-            messages: number;
+            messages?: number;
             /**
              * @description invocations that may fail where the old version does not; one more, and the old one is back.
              * @default 0
              */
-            maxErrors: number;
+            maxErrors?: number;
             /**
              * @description how many times as long as the old version's the mean invocation may take; 0 for any.
              * @default 0
              */
-            maxSlowdown: number;
+            maxSlowdown?: number;
         };
         /**
          * CommandReply
@@ -315,43 +315,43 @@ export interface components {
         CommandReply: {
             executionId: string;
             /** @default null */
-            graphId: string | null;
+            graphId?: string | null;
             /** @default null */
-            state: components["schemas"]["ExecutionState"] | null;
+            state?: components["schemas"]["ExecutionState"] | null;
             /** @default null */
-            startedAt: string | null;
+            startedAt?: string | null;
             /** @default null */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
             /** @default null */
-            nodeId: string | null;
+            nodeId?: string | null;
             /** @default null */
-            port: string | null;
+            port?: string | null;
             /** @default null */
-            accepted: number | null;
+            accepted?: number | null;
             /** @default null */
-            queued: boolean | null;
+            queued?: boolean | null;
             /** @default null */
-            unprocessed: number | null;
+            unprocessed?: number | null;
             /** @default null */
-            edges: components["schemas"]["EdgeState"][] | null;
+            edges?: components["schemas"]["EdgeState"][] | null;
             /** @default null */
-            messages: number | null;
+            messages?: number | null;
             /** @default null */
-            sequences: number[] | null;
+            sequences?: number[] | null;
             /** @default null */
-            undecided: number | null;
+            undecided?: number | null;
             /** @default null */
-            bottleneck: components["schemas"]["BottleneckReport"] | null;
+            bottleneck?: components["schemas"]["BottleneckReport"] | null;
             /** @default null */
-            breakpointId: string | null;
+            breakpointId?: string | null;
             /** @default null */
-            breakpoint: components["schemas"]["BreakpointSnapshot"] | null;
+            breakpoint?: components["schemas"]["BreakpointSnapshot"] | null;
             /** @default null */
-            breakpoints: components["schemas"]["BreakpointSnapshot"][] | null;
+            breakpoints?: components["schemas"]["BreakpointSnapshot"][] | null;
             /** @default null */
-            reload: components["schemas"]["ReloadReport"] | null;
+            reload?: components["schemas"]["ReloadReport"] | null;
             /** @default null */
-            plan: components["schemas"]["ReloadPlan"] | null;
+            plan?: components["schemas"]["ReloadPlan"] | null;
         };
         /**
          * ComponentFailed
@@ -364,9 +364,9 @@ export interface components {
             message: string;
             timestamp: number;
             /** @default  */
-            version: string;
+            version?: string;
             /** @default 0 */
-            revision: number;
+            revision?: number;
         };
         /**
          * ComponentInvoked
@@ -378,11 +378,11 @@ export interface components {
             port: string;
             timestamp: number;
             /** @default 0 */
-            skipped: number;
+            skipped?: number;
             /** @default  */
-            version: string;
+            version?: string;
             /** @default 0 */
-            revision: number;
+            revision?: number;
         };
         /**
          * ComponentLogged
@@ -395,9 +395,9 @@ export interface components {
             message: string;
             timestamp: number;
             /** @default  */
-            version: string;
+            version?: string;
             /** @default 0 */
-            revision: number;
+            revision?: number;
         };
         /**
          * DropMessages
@@ -406,17 +406,17 @@ export interface components {
         DropMessages: {
             executionId: string;
             /** @default null */
-            edge: string | null;
+            edge?: string | null;
             /** @default null */
-            nodeId: string | null;
+            nodeId?: string | null;
             /** @default false */
-            all: boolean;
+            all?: boolean;
             /** @default null */
-            sequences: number[] | null;
+            sequences?: number[] | null;
             /** @default null */
-            where: string | null;
+            where?: string | null;
             /** @default null */
-            ifMatch: string | null;
+            ifMatch?: string | null;
         };
         /**
          * EdgeDropped
@@ -585,17 +585,17 @@ export interface components {
              * @description of that, the time in which somebody held the edge.
              * @default 0
              */
-            heldSeconds: number;
+            heldSeconds?: number;
             /**
              * @description messages that had waited for too long; of `dropped`.
              * @default 0
              */
-            expired: number;
+            expired?: number;
             /**
              * @description messages that went on as dead letters; of `dropped`.
              * @default 0
              */
-            deadLettered: number;
+            deadLettered?: number;
         };
         /**
          * EdgeStepped
@@ -623,7 +623,7 @@ export interface components {
             executionId: string;
             edge: string;
             /** @default null */
-            ifMatch: string | null;
+            ifMatch?: string | null;
             sequence: number;
             value: unknown;
         };
@@ -635,11 +635,11 @@ export interface components {
             message: string;
             code: string;
             /** @default null */
-            executionId: string | null;
+            executionId?: string | null;
             /** @default null */
-            graphId: string | null;
+            graphId?: string | null;
             /** @default [] */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
         };
         /**
          * EventsSkipped
@@ -700,7 +700,7 @@ export interface components {
             metrics: components["schemas"]["ExecutionMetrics"];
             completedAt: string;
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
         };
         /**
          * ExecutionError
@@ -713,27 +713,27 @@ export interface components {
              * @description the node whose handler failed, if it was one.
              * @default null
              */
-            nodeId: string | null;
+            nodeId?: string | null;
             /**
              * @description the author's stack trace, if there is one.
              * @default null
              */
-            stack: string | null;
+            stack?: string | null;
             /**
              * @description the JSON text of the message that the handler failed on, cut where it is long.
              * @default null
              */
-            value: string | null;
+            value?: string | null;
             /**
              * @description of the component that failed, where its node was changed while the execution ran.
              * @default
              */
-            version: string;
+            version?: string;
             /**
              * @description of the execution in which that handler began, likewise.
              * @default 0
              */
-            revision: number;
+            revision?: number;
         };
         /**
          * ExecutionFailed
@@ -746,7 +746,7 @@ export interface components {
             metrics: components["schemas"]["ExecutionMetrics"];
             completedAt: string;
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
         };
         /**
          * ExecutionInjected
@@ -766,97 +766,97 @@ export interface components {
              * @description messages that are finished, with or without an error: their invocation has ended, all that was emitted for them has left, and no handler holds them.
              * @default 0
              */
-            messagesProcessed: number;
+            messagesProcessed?: number;
             /**
              * @description messages that a policy of the graph has taken out of a queue, whatever the reason.
              * @default 0
              */
-            messagesDropped: number;
+            messagesDropped?: number;
             /**
              * @description those of them that had waited on an edge for too long.
              * @default 0
              */
-            messagesExpired: number;
+            messagesExpired?: number;
             /**
              * @description those of them that went on as dead letters.
              * @default 0
              */
-            messagesDeadLettered: number;
+            messagesDeadLettered?: number;
             /**
              * @description values emitted by handlers; one that fans out to three edges counts once.
              * @default 0
              */
-            messagesEmitted: number;
+            messagesEmitted?: number;
             /**
              * @description the same as `component_invocations`; clients of the platform read this name.
              * @default 0
              */
-            nodeInvocations: number;
+            nodeInvocations?: number;
             /**
              * @description calls of a handler's `process`.
              * @default 0
              */
-            componentInvocations: number;
+            componentInvocations?: number;
             /**
              * @description time spent in handlers, summed over invocations.
              * @default 0
              */
-            totalLatencyMs: number;
+            totalLatencyMs?: number;
             /**
              * @description the mean of it.
              * @default 0
              */
-            avgLatencyMs: number;
+            avgLatencyMs?: number;
             /**
              * @description the longest single invocation, or the mean of its batch.
              * @default 0
              */
-            maxLatencyMs: number;
+            maxLatencyMs?: number;
             /**
              * @description half of the invocations took no longer; the percentiles are good to 5 per cent.
              * @default 0
              */
-            p50LatencyMs: number;
+            p50LatencyMs?: number;
             /**
              * @description likewise 95 of 100.
              * @default 0
              */
-            p95LatencyMs: number;
+            p95LatencyMs?: number;
             /**
              * @description likewise 99 of 100.
              * @default 0
              */
-            p99LatencyMs: number;
+            p99LatencyMs?: number;
             /**
              * @description invocations that ended in an error.
              * @default 0
              */
-            errorCount: number;
+            errorCount?: number;
             /**
              * @description waits, refusals and drops at full queues.
              * @default 0
              */
-            backpressureEvents: number;
+            backpressureEvents?: number;
             /**
              * @description messages waiting in inboxes now.
              * @default 0
              */
-            queuedMessages: number;
+            queuedMessages?: number;
             /**
              * @description messages processed per second, over the last seconds.
              * @default 0
              */
-            throughputPerSecond: number;
+            throughputPerSecond?: number;
             /**
              * @description the moment when the execution entered `running`, milliseconds since the epoch; 0 before.
              * @default 0
              */
-            startTime: number;
+            startTime?: number;
             /**
              * @description the moment when the last message was processed or injected, likewise.
              * @default 0
              */
-            lastActivityTime: number;
+            lastActivityTime?: number;
         };
         /**
          * ExecutionPaused
@@ -886,17 +886,17 @@ export interface components {
              * @description why it has come to nothing, or has been taken back.
              * @default
              */
-            reason: string;
+            reason?: string;
             /**
              * @description the paths of nodes whose handler changes, the first ones.
              * @default []
              */
-            changed: string[];
+            changed?: string[];
             /**
              * @description the figures of its trial.
              * @default null
              */
-            canary: components["schemas"]["CanaryReport"] | null;
+            canary?: components["schemas"]["CanaryReport"] | null;
         };
         /**
          * ExecutionResumed
@@ -915,15 +915,15 @@ export interface components {
             graphId: string;
             state: components["schemas"]["ExecutionState"];
             /** @default null */
-            metrics: components["schemas"]["ExecutionMetrics"] | null;
+            metrics?: components["schemas"]["ExecutionMetrics"] | null;
             /** @default null */
-            startedAt: string | null;
+            startedAt?: string | null;
             /** @default null */
-            completedAt: string | null;
+            completedAt?: string | null;
             /** @default null */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
         };
         /**
          * ExecutionStarted
@@ -995,32 +995,32 @@ export interface components {
              * @description whether the value is only its beginning.
              * @default false
              */
-            truncated: boolean;
+            truncated?: boolean;
             /**
              * @description the error, where it is one, or where the held outcome is one.
              * @default null
              */
-            error: components["schemas"]["NamedText"] | null;
+            error?: components["schemas"]["NamedText"] | null;
             /**
              * @description the line that was logged.
              * @default null
              */
-            line: components["schemas"]["NamedText"] | null;
+            line?: components["schemas"]["NamedText"] | null;
             /**
              * @description what was written.
              * @default []
              */
-            changes: components["schemas"]["StateChange"][];
+            changes?: components["schemas"]["StateChange"][];
             /**
              * @description values that wait to leave, where a message is held behind its node.
              * @default 0
              */
-            emitted: number;
+            emitted?: number;
             /**
              * @description the surroundings, of the action `snapshot`.
              * @default null
              */
-            picture: components["schemas"]["NodePicture"] | null;
+            picture?: components["schemas"]["NodePicture"] | null;
             /** @description by which it is named; no two holds of one execution have the same. */
             hold: number;
             /** @description what may be done with it. */
@@ -1029,7 +1029,7 @@ export interface components {
              * @description whether somebody has changed its value.
              * @default false
              */
-            edited: boolean;
+            edited?: boolean;
         };
         /**
          * Inject
@@ -1042,7 +1042,7 @@ export interface components {
             value?: unknown;
             messages?: components["schemas"]["Injection"][];
             /** @default false */
-            final: boolean;
+            final?: boolean;
         };
         /**
          * Injection
@@ -1060,7 +1060,7 @@ export interface components {
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
         };
         /**
          * InsertMessage
@@ -1070,18 +1070,18 @@ export interface components {
             executionId: string;
             edge: string;
             /** @default null */
-            ifMatch: string | null;
+            ifMatch?: string | null;
             value: unknown;
             /**
              * @default last
              * @enum {unknown}
              */
-            at: "first" | "last";
+            at?: "first" | "last";
             /**
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
         };
         /**
          * MetricsUpdate
@@ -1099,7 +1099,7 @@ export interface components {
             executionId: string;
             edge: string;
             /** @default null */
-            ifMatch: string | null;
+            ifMatch?: string | null;
             sequence: number;
             /** @enum {unknown} */
             to: "first" | "last";
@@ -1163,7 +1163,7 @@ export interface components {
              * @description of those that wait, how many do because somebody holds their edge.
              * @default 0
              */
-            heldMessages: number;
+            heldMessages?: number;
         };
         /**
          * NodeTime
@@ -1221,9 +1221,9 @@ export interface components {
         OfEdges: {
             executionId: string;
             /** @default null */
-            edge: string | null;
+            edge?: string | null;
             /** @default null */
-            nodeId: string | null;
+            nodeId?: string | null;
         };
         /**
          * OfExecution
@@ -1250,38 +1250,38 @@ export interface components {
              * @description that its author gives the component now.
              * @default
              */
-            fromVersion: string;
+            fromVersion?: string;
             /**
              * @description that its author gives the component afterwards.
              * @default
              */
-            toVersion: string;
+            toVersion?: string;
             /**
              * @description what differs, in words.
              * @default []
              */
-            because: string[];
+            because?: string[];
             /**
              * @description what becomes of what it keeps.
              * @default stays
              * @enum {unknown}
              */
-            state: "begins" | "leaves" | "moves" | "stays";
+            state?: "begins" | "leaves" | "moves" | "stays";
             /**
              * @description that it keeps now by `setState`.
              * @default 0
              */
-            keys: number;
+            keys?: number;
             /**
              * @description messages that its handler holds now.
              * @default 0
              */
-            held: number;
+            held?: number;
             /**
              * @description messages that wait before it now.
              * @default 0
              */
-            waiting: number;
+            waiting?: number;
         };
         /**
          * PortEmit
@@ -1308,27 +1308,27 @@ export interface components {
              * @description whether the value was larger than the subscription wants.
              * @default false
              */
-            truncated: boolean;
+            truncated?: boolean;
             /**
              * @description its whole size, where truncated.
              * @default 0
              */
-            valueBytes: number;
+            valueBytes?: number;
             /**
              * @description values on this edge that were left out since the last one shown (`maxPerSecond`).
              * @default 0
              */
-            skipped: number;
+            skipped?: number;
             /**
              * @description of the component that emitted it, where its node was changed while the execution ran.
              * @default
              */
-            version: string;
+            version?: string;
             /**
              * @description of the execution in which that handler began, likewise.
              * @default 0
              */
-            revision: number;
+            revision?: number;
         };
         /**
          * PortOutput
@@ -1341,15 +1341,15 @@ export interface components {
             value: unknown;
             timestamp: number;
             /** @default false */
-            truncated: boolean;
+            truncated?: boolean;
             /** @default 0 */
-            valueBytes: number;
+            valueBytes?: number;
             /** @default 0 */
-            skipped: number;
+            skipped?: number;
             /** @default  */
-            version: string;
+            version?: string;
             /** @default 0 */
-            revision: number;
+            revision?: number;
         };
         /**
          * Problem
@@ -1380,10 +1380,10 @@ export interface components {
             executionId: string;
             edge: string;
             /** @default null */
-            ifMatch: string | null;
+            ifMatch?: string | null;
             to: string;
             /** @default null */
-            sequences: number[] | null;
+            sequences?: number[] | null;
         };
         /**
          * RefusalReply
@@ -1398,13 +1398,13 @@ export interface components {
              * @description each single thing that is wrong, where there is more than the sentence can say.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
             /** @default null */
-            executionId: string | null;
+            executionId?: string | null;
             /** @default null */
-            graphId: string | null;
+            graphId?: string | null;
             /** @default 0 */
-            accepted: number;
+            accepted?: number;
         };
         /**
          * Release
@@ -1419,14 +1419,14 @@ export interface components {
              * @description the number of what is meant; that which is held longest when absent.
              * @default null
              */
-            hold: number | null;
+            hold?: number | null;
             /** @description of `edit` and `retry`. */
             value?: unknown;
             /**
              * @description of `skip`.
              * @default null
              */
-            port: string | null;
+            port?: string | null;
         };
         /**
          * Reload
@@ -1437,43 +1437,43 @@ export interface components {
              * @description the version that each of these components is to have in it: the number of a version that is kept, or what its author calls it; None for the present one.
              * @default {}
              */
-            components: {
+            components?: {
                 [key: string]: number | string | null;
             };
             /**
              * @description the configuration that each of these nodes is to have, by the node's path; all of it.
              * @default {}
              */
-            configs: {
+            configs?: {
                 [key: string]: Record<string, never>;
             };
             /**
              * @description the number of the graph's version that it is to run, or `latest`.
              * @default null
              */
-            graph: number | "latest" | null;
+            graph?: number | "latest" | null;
             /**
              * @description what may be seen while it changes; `message` for a graph, `none` for the others, where absent.
              * @default null
              */
-            consistency: ("message" | "none") | null;
+            consistency?: ("message" | "none") | null;
             /**
              * @description whether the new version is tried first, and how.
              * @default null
              */
-            canary: components["schemas"]["CanaryTerms"] | null;
+            canary?: components["schemas"]["CanaryTerms"] | null;
             /**
              * @description the edge that is handed what waits before a removed node, by the node's path; where none is named, the node processes it before it goes.
              * @default {}
              */
-            queues: {
+            queues?: {
                 [key: string]: string;
             };
             /**
              * @description whether only the plan is wanted.
              * @default false
              */
-            dryRun: boolean;
+            dryRun?: boolean;
             executionId: string;
         };
         /**
@@ -1500,7 +1500,7 @@ export interface components {
              * @description the reasons why it cannot be done; none where it can.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
         };
         /**
          * ReloadReport
@@ -1523,17 +1523,17 @@ export interface components {
              * @description why it has come to nothing, or has been taken back.
              * @default
              */
-            reason: string;
+            reason?: string;
             /**
              * @description likewise.
              * @default null
              */
-            endedAt: string | null;
+            endedAt?: string | null;
             /**
              * @description the figures of its trial.
              * @default null
              */
-            canary: components["schemas"]["CanaryReport"] | null;
+            canary?: components["schemas"]["CanaryReport"] | null;
         };
         /**
          * SetBreakpoint
@@ -1544,53 +1544,53 @@ export interface components {
              * @description the edge to stop at, by its id, or by its index where it has none.
              * @default null
              */
-            edge: string | number | null;
+            edge?: string | number | null;
             /**
              * @description the node to stop at, or the path of a graph inside; all nodes for an error, a line or a write where it is absent. Either this or `edge` is given.
              * @default null
              */
-            node: string | null;
+            node?: string | null;
             /**
              * @description only values of this input or output port of the node.
              * @default null
              */
-            port: string | null;
+            port?: string | null;
             /**
              * @description what to stop on; messages that are about to be handed to a node when absent.
              * @default null
              */
-            on: ("error" | "input" | "log" | "output" | "state") | null;
+            on?: ("error" | "input" | "log" | "output" | "state") | null;
             /**
              * @description of log lines, this one and all that are worse.
              * @default null
              */
-            level: ("debug" | "error" | "info" | "warn") | null;
+            level?: ("debug" | "error" | "info" | "warn") | null;
             /**
              * @description only writes of this key of the state.
              * @default null
              */
-            key: string | null;
+            key?: string | null;
             /**
              * @description an expression in JavaScript that sees `value`; only where it holds. None for always.
              * @default null
              */
-            when: string | null;
+            when?: string | null;
             /**
              * @description how often to let pass what it would stop on.
              * @default 0
              */
-            after: number;
+            after?: number;
             /**
              * @description what stands still while a message is held: its edge where it comes along one, else its node.
              * @default null
              */
-            scope: ("edge" | "execution" | "node") | null;
+            scope?: ("edge" | "execution" | "node") | null;
             /**
              * @description what happens at a hit.
              * @default hold
              * @enum {unknown}
              */
-            action: "hold" | "log" | "pause" | "snapshot";
+            action?: "hold" | "log" | "pause" | "snapshot";
             executionId: string;
         };
         /**
@@ -1602,47 +1602,47 @@ export interface components {
              * @description `auto` ends the execution when it has gone quiet, `manual` only when it is told so; the graph's role decides when absent.
              * @default null
              */
-            completion: ("auto" | "manual") | null;
+            completion?: ("auto" | "manual") | null;
             /**
              * @description wall time that the execution may take; 0 for no limit; the service's default when absent.
              * @default null
              */
-            timeoutMs: number | null;
+            timeoutMs?: number | null;
             /**
              * @description messages injected at once; when given, no further input is expected.
              * @default null
              */
-            inputs: components["schemas"]["Injection"][] | null;
+            inputs?: components["schemas"]["Injection"][] | null;
             /**
              * @description values for the graph's parameters; those that have a default may be absent.
              * @default {}
              */
-            parameters: {
+            parameters?: {
                 [key: string]: unknown;
             };
             /**
              * @description whether it goes on after a restart of the service (docs/durability.md); the graph says so when absent, or else its role.
              * @default null
              */
-            durable: boolean | null;
+            durable?: boolean | null;
             /**
              * @description what is noted of it: `off`, `inputs`, or `full`; the graph decides when absent.
              * @default null
              */
-            recording: ("full" | "inputs" | "off") | null;
+            recording?: ("full" | "inputs" | "off") | null;
             graphId: string;
             /** @default null */
-            events: string[] | null;
+            events?: string[] | null;
             /** @default null */
-            nodes: string[] | null;
+            nodes?: string[] | null;
             /** @default null */
-            edges: (string | number)[] | null;
+            edges?: (string | number)[] | null;
             /** @default null */
-            maxPerSecond: number | null;
+            maxPerSecond?: number | null;
             /** @default null */
-            maxValueBytes: number | null;
+            maxValueBytes?: number | null;
             /** @default false */
-            batch: boolean;
+            batch?: boolean;
         };
         /**
          * StateChange
@@ -1651,9 +1651,9 @@ export interface components {
         StateChange: {
             key: string;
             /** @default null */
-            before: string | null;
+            before?: string | null;
             /** @default null */
-            after: string | null;
+            after?: string | null;
         };
         /**
          * StatisticsUpdate
@@ -1670,11 +1670,11 @@ export interface components {
         StepEdges: {
             executionId: string;
             /** @default null */
-            edge: string | null;
+            edge?: string | null;
             /** @default null */
-            nodeId: string | null;
+            nodeId?: string | null;
             /** @default 1 */
-            count: number;
+            count?: number;
         };
         /**
          * Stop
@@ -1683,7 +1683,7 @@ export interface components {
         Stop: {
             executionId: string;
             /** @default false */
-            drain: boolean;
+            drain?: boolean;
         };
         /**
          * Subscribe
@@ -1696,32 +1696,32 @@ export interface components {
              * @description only what concerns these nodes; that of a node which uses a graph is what concerns all nodes inside.
              * @default null
              */
-            nodes: string[] | null;
+            nodes?: string[] | null;
             /**
              * @description only what travels along these edges, given by their ids or their places in the graph.
              * @default null
              */
-            edges: (string | number)[] | null;
+            edges?: (string | number)[] | null;
             /**
              * @description only these, and lifecycle events.
              * @default null
              */
-            events: string[] | null;
+            events?: string[] | null;
             /**
              * @description values shown of each edge, and calls of each input port, in a second.
              * @default null
              */
-            maxPerSecond: number | null;
+            maxPerSecond?: number | null;
             /**
              * @description larger values are cut.
              * @default null
              */
-            maxValueBytes: number | null;
+            maxValueBytes?: number | null;
             /**
              * @description whether events come together in `events:batch`.
              * @default false
              */
-            batch: boolean;
+            batch?: boolean;
         };
         /**
          * BreakpointList
@@ -1741,53 +1741,53 @@ export interface components {
              * @description the edge to stop at, by its id, or by its index where it has none.
              * @default null
              */
-            edge: string | number | null;
+            edge?: string | number | null;
             /**
              * @description the node to stop at, or the path of a graph inside; all nodes for an error, a line or a write where it is absent. Either this or `edge` is given.
              * @default null
              */
-            node: string | null;
+            node?: string | null;
             /**
              * @description only values of this input or output port of the node.
              * @default null
              */
-            port: string | null;
+            port?: string | null;
             /**
              * @description what to stop on; messages that are about to be handed to a node when absent.
              * @default null
              */
-            on: ("error" | "input" | "log" | "output" | "state") | null;
+            on?: ("error" | "input" | "log" | "output" | "state") | null;
             /**
              * @description of log lines, this one and all that are worse.
              * @default null
              */
-            level: ("debug" | "error" | "info" | "warn") | null;
+            level?: ("debug" | "error" | "info" | "warn") | null;
             /**
              * @description only writes of this key of the state.
              * @default null
              */
-            key: string | null;
+            key?: string | null;
             /**
              * @description an expression in JavaScript that sees `value`; only where it holds. None for always.
              * @default null
              */
-            when: string | null;
+            when?: string | null;
             /**
              * @description how often to let pass what it would stop on.
              * @default 0
              */
-            after: number;
+            after?: number;
             /**
              * @description what stands still while a message is held: its edge where it comes along one, else its node.
              * @default null
              */
-            scope: ("edge" | "execution" | "node") | null;
+            scope?: ("edge" | "execution" | "node") | null;
             /**
              * @description what happens at a hit.
              * @default hold
              * @enum {unknown}
              */
-            action: "hold" | "log" | "pause" | "snapshot";
+            action?: "hold" | "log" | "pause" | "snapshot";
         };
         /**
          * BrokenStreamBody
@@ -1802,17 +1802,17 @@ export interface components {
              * @description each single thing that is wrong, where there is more than the sentence can say.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
             /**
              * @description messages that were taken in before.
              * @default 0
              */
-            accepted: number;
+            accepted?: number;
             /**
              * @description the line that was refused, counted from 1; 0 where none is to blame.
              * @default 0
              */
-            line: number;
+            line?: number;
         };
         /**
          * Check
@@ -1838,37 +1838,37 @@ export interface components {
              * @description the name that a script or module gives its handler.
              * @default handler
              */
-            entrypoint: string;
+            entrypoint?: string;
             /**
              * @description the program's text.
              * @default
              */
-            source: string;
+            source?: string;
             /**
              * @description for `wasm` in place of `source`: a WebAssembly component or module, in base64; only read at registration.
              * @default
              */
-            module: string;
+            module?: string;
             /**
              * @description the URL that the text is fetched from when the component is registered, in place of `source`.
              * @default
              */
-            sourceUrl: string;
+            sourceUrl?: string;
             /**
              * @description the hash that the author expects of the source, in hexadecimal; only read at registration.
              * @default
              */
-            sha256: string;
+            sha256?: string;
             /**
              * @description the SHA-256 of the source, or of the module's bytes, set when the component is registered.
              * @default
              */
-            sourceHash: string;
+            sourceHash?: string;
             /**
              * @description the limits of an instance, where the default does not fit.
              * @default null
              */
-            limits: components["schemas"]["ExecutionLimits"] | null;
+            limits?: components["schemas"]["ExecutionLimits"] | null;
         };
         /**
          * CompilationBody
@@ -1883,9 +1883,9 @@ export interface components {
              * @description each single thing that is wrong, where there is more than the sentence can say.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
             /** @default [] */
-            details: components["schemas"]["Problem"][];
+            details?: components["schemas"]["Problem"][];
         };
         /**
          * CompilationSummary
@@ -1954,44 +1954,44 @@ export interface components {
              * @description a JSON type name, or `any`.
              * @default any
              */
-            type: string;
+            type?: string;
             /**
              * @description words for people about what the key does.
              * @default
              */
-            description: string;
+            description?: string;
             /** @description the value used when the key is absent; unset when there is none. */
             default?: unknown;
             /**
              * @description whether a node must give it.
              * @default false
              */
-            required: boolean;
+            required?: boolean;
             /**
              * @description the values allowed, empty for all.
              * @default []
              */
-            enum: unknown[];
+            enum?: unknown[];
             /**
              * @description the smallest number allowed.
              * @default null
              */
-            minimum: number | null;
+            minimum?: number | null;
             /**
              * @description the largest number allowed.
              * @default null
              */
-            maximum: number | null;
+            maximum?: number | null;
             /**
              * @description whether a secret may stand here: only such keys take `${secret.name}`.
              * @default false
              */
-            secret: boolean;
+            secret?: boolean;
             /**
              * @description whether the value is a program or an expression, which is taken as it stands: nothing is filled in.
              * @default false
              */
-            code: boolean;
+            code?: boolean;
         };
         /**
          * DeliveredReply
@@ -2020,7 +2020,7 @@ export interface components {
              * @description whether the execution was paused meanwhile and holds some of them.
              * @default false
              */
-            queued: boolean;
+            queued?: boolean;
         };
         /**
          * Drop
@@ -2054,12 +2054,12 @@ export interface components {
              * @description unique in its graph, where it is given.
              * @default
              */
-            id: string;
+            id?: string;
             /**
              * @description the bounds of what waits on it, and what becomes of what may not wait; without one, its messages wait in the target's inbox as all others do.
              * @default null
              */
-            policy: components["schemas"]["EdgePolicy"] | null;
+            policy?: components["schemas"]["EdgePolicy"] | null;
         };
         /**
          * EdgeList
@@ -2079,32 +2079,32 @@ export interface components {
              * @description messages that may wait on it; as many as in the target's inbox when absent.
              * @default null
              */
-            capacity: number | null;
+            capacity?: number | null;
             /**
              * @description bytes of values that may wait on it; the service's own bound when absent.
              * @default null
              */
-            bytes: number | null;
+            bytes?: number | null;
             /**
              * @description what the full edge does to the next message; what the target's inbox does when absent.
              * @default null
              */
-            overflow: ("block" | "dead-letter" | "drop-newest" | "drop-oldest" | "reject") | null;
+            overflow?: ("block" | "dead-letter" | "drop-newest" | "drop-oldest" | "reject") | null;
             /**
              * @description milliseconds for which a message may wait on it; as long as it takes when absent.
              * @default null
              */
-            expireMs: number | null;
+            expireMs?: number | null;
             /**
              * @description of its messages, 0 to 255, the greater the sooner; or the path of the field that holds it in each of them, such as `order.urgency`.
              * @default 0
              */
-            priority: number | string;
+            priority?: number | string;
             /**
              * @description the input port that is sent what expires, and what does not fit under `dead-letter`.
              * @default null
              */
-            deadLetter: components["schemas"]["Endpoint"] | null;
+            deadLetter?: components["schemas"]["Endpoint"] | null;
         };
         /**
          * EdgeReceipt
@@ -2123,7 +2123,7 @@ export interface components {
              * @description messages that stay where they are because a `where` could not be asked of them: they are too large, or it fails on them.
              * @default 0
              */
-            undecided: number;
+            undecided?: number;
         };
         /**
          * EdgeSnapshot
@@ -2163,47 +2163,47 @@ export interface components {
              * @description whether somebody holds it: what waits on it stays, within a capacity of its own.
              * @default false
              */
-            isHeld: boolean;
+            isHeld?: boolean;
             /**
              * @description changes with each command to it: what `If-Match` is held against.
              * @default
              */
-            tag: string;
+            tag?: string;
             /**
              * @description messages that began their way, in a second; since it was last looked at, one second at least, or since the execution began.
              * @default 0
              */
-            sentPerSecond: number;
+            sentPerSecond?: number;
             /**
              * @description messages that left it, likewise.
              * @default 0
              */
-            takenPerSecond: number;
+            takenPerSecond?: number;
             /**
              * @description the age of the first that waits, at most; null where none waits.
              * @default null
              */
-            oldestAgeMs: number | null;
+            oldestAgeMs?: number | null;
             /**
              * @description messages that had waited for too long; of `dropped`.
              * @default 0
              */
-            expired: number;
+            expired?: number;
             /**
              * @description messages that went on as dead letters; of `dropped`.
              * @default 0
              */
-            deadLettered: number;
+            deadLettered?: number;
             /**
              * @description as the graph's author wrote it; null where there is none.
              * @default null
              */
-            policy: components["schemas"]["EdgePolicy"] | null;
+            policy?: components["schemas"]["EdgePolicy"] | null;
             /**
              * @description the name of the edge whose dead letters it carries; null for all others.
              * @default null
              */
-            deadLettersOf: string | null;
+            deadLettersOf?: string | null;
         };
         /**
          * EditBody
@@ -2235,7 +2235,7 @@ export interface components {
              * @description each single thing that is wrong, where there is more than the sentence can say.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
         };
         /**
          * Event
@@ -2262,34 +2262,34 @@ export interface components {
              * @description `auto` ends the execution when it has gone quiet, `manual` only when it is told so; the graph's role decides when absent.
              * @default null
              */
-            completion: ("auto" | "manual") | null;
+            completion?: ("auto" | "manual") | null;
             /**
              * @description wall time that the execution may take; 0 for no limit; the service's default when absent.
              * @default null
              */
-            timeoutMs: number | null;
+            timeoutMs?: number | null;
             /**
              * @description messages injected at once; when given, no further input is expected.
              * @default null
              */
-            inputs: components["schemas"]["Injection"][] | null;
+            inputs?: components["schemas"]["Injection"][] | null;
             /**
              * @description values for the graph's parameters; those that have a default may be absent.
              * @default {}
              */
-            parameters: {
+            parameters?: {
                 [key: string]: unknown;
             };
             /**
              * @description whether it goes on after a restart of the service (docs/durability.md); the graph says so when absent, or else its role.
              * @default null
              */
-            durable: boolean | null;
+            durable?: boolean | null;
             /**
              * @description what is noted of it: `off`, `inputs`, or `full`; the graph decides when absent.
              * @default null
              */
-            recording: ("full" | "inputs" | "off") | null;
+            recording?: ("full" | "inputs" | "off") | null;
         };
         /**
          * ExecutionLimits
@@ -2303,52 +2303,52 @@ export interface components {
              * @description linear memory.
              * @default null
              */
-            memoryBytes: number | null;
+            memoryBytes?: number | null;
             /**
              * @description computing time of one invocation.
              * @default null
              */
-            cpuMs: number | null;
+            cpuMs?: number | null;
             /**
              * @description time on the clock of one invocation.
              * @default null
              */
-            wallMs: number | null;
+            wallMs?: number | null;
             /**
              * @description computing time of cleanup.
              * @default null
              */
-            closeMs: number | null;
+            closeMs?: number | null;
             /**
              * @description JSON text emitted by one invocation.
              * @default null
              */
-            outputBytes: number | null;
+            outputBytes?: number | null;
             /**
              * @description values emitted by one invocation.
              * @default null
              */
-            emissions: number | null;
+            emissions?: number | null;
             /**
              * @description log lines kept of one invocation.
              * @default null
              */
-            logLines: number | null;
+            logLines?: number | null;
             /**
              * @description JSON text of the log lines kept of one invocation.
              * @default null
              */
-            logBytes: number | null;
+            logBytes?: number | null;
             /**
              * @description keys of the instance's state.
              * @default null
              */
-            stateKeys: number | null;
+            stateKeys?: number | null;
             /**
              * @description keys and JSON text of the instance's state.
              * @default null
              */
-            stateBytes: number | null;
+            stateBytes?: number | null;
         };
         /**
          * ExecutionList
@@ -2375,17 +2375,17 @@ export interface components {
             metrics: components["schemas"]["ExecutionMetrics"];
             createdAt: string;
             /** @default null */
-            startedAt: string | null;
+            startedAt?: string | null;
             /** @default null */
-            completedAt: string | null;
+            completedAt?: string | null;
             /** @default null */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
             /** @default 0 */
-            graphVersion: number;
+            graphVersion?: number;
             /** @default false */
-            durable: boolean;
+            durable?: boolean;
         };
         /**
          * Finding
@@ -2402,12 +2402,12 @@ export interface components {
              * @description counted from 1; absent where the place is not known.
              * @default null
              */
-            line: number | null;
+            line?: number | null;
             /**
              * @description in that line, in characters, counted from 1.
              * @default null
              */
-            column: number | null;
+            column?: number | null;
         };
         /**
          * ForEach
@@ -2418,18 +2418,18 @@ export interface components {
              * @description items under way at once; 0 for as many as there are. A stateless component works on so many at a time.
              * @default 0
              */
-            concurrency: number;
+            concurrency?: number;
             /**
              * @description what the error of an item does: make one error of the array, leave the item out, or stand in its place.
              * @default fail
              * @enum {unknown}
              */
-            onItemError: "collect" | "fail" | "skip";
+            onItemError?: "collect" | "fail" | "skip";
             /**
              * @description milliseconds after which an array that is not complete is an error; 0 for never.
              * @default 0
              */
-            timeoutMs: number;
+            timeoutMs?: number;
         };
         /**
          * FullComponentList
@@ -2510,12 +2510,12 @@ export interface components {
              * @description JSON Schema of the values, an object; `{}` admits everything.
              * @default {}
              */
-            schema: Record<string, never>;
+            schema?: Record<string, never>;
             /**
              * @description words for people about what travels here.
              * @default
              */
-            description: string;
+            description?: string;
         };
         /**
          * GraphPorts
@@ -2526,12 +2526,12 @@ export interface components {
              * @description where values enter it.
              * @default []
              */
-            inputs: components["schemas"]["GraphPort"][];
+            inputs?: components["schemas"]["GraphPort"][];
             /**
              * @description where values leave it.
              * @default []
              */
-            outputs: components["schemas"]["GraphPort"][];
+            outputs?: components["schemas"]["GraphPort"][];
         };
         /**
          * HealthReply
@@ -2567,85 +2567,85 @@ export interface components {
              * @description at which node.
              * @default
              */
-            nodeId: string;
+            nodeId?: string;
             /**
              * @description at which port of it: of what was injected or answered, an input, of what was emitted, an output.
              * @default
              */
-            port: string;
+            port?: string;
             /**
              * @description the index of the edge that it went along; absent of what left the graph.
              * @default null
              */
-            edge: number | null;
+            edge?: number | null;
             /**
              * @description where that led.
              * @default
              */
-            targetNodeId: string;
+            targetNodeId?: string;
             /**
              * @description likewise.
              * @default
              */
-            targetPort: string;
+            targetPort?: string;
             /** @description the value. */
             value?: unknown;
             /**
              * @description the size that it had, where it is left out because it is too large.
              * @default 0
              */
-            omittedBytes: number;
+            omittedBytes?: number;
             /**
              * @description its lane.
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
             /**
              * @description the number of the record that it followed from; absent where nobody can say.
              * @default 0
              */
-            cause: number;
+            cause?: number;
             /**
              * @description the error's name and sentence.
              * @default null
              */
-            error: Record<string, never> | null;
+            error?: Record<string, never> | null;
             /**
              * @description of the state, that was set.
              * @default
              */
-            key: string;
+            key?: string;
             /**
              * @description of the line that was logged.
              * @default
              */
-            level: string;
+            level?: string;
             /**
              * @description that line; or what the execution was told.
              * @default
              */
-            message: string;
+            message?: string;
             /**
              * @description how many were lost or refused.
              * @default 0
              */
-            count: number;
+            count?: number;
             /**
              * @description the numbers of the messages that something was made of.
              * @default []
              */
-            madeOf: number[];
+            madeOf?: number[];
             /**
              * @description of an answer, how many values the node made of it.
              * @default 0
              */
-            emitted: number;
+            emitted?: number;
             /**
              * @description of a firing, whether it was because no more input was coming.
              * @default false
              */
-            isLast: boolean;
+            isLast?: boolean;
         };
         /**
          * HistoryReply
@@ -2665,14 +2665,14 @@ export interface components {
              * @description the number of what is meant; that which is held longest when absent.
              * @default null
              */
-            hold: number | null;
+            hold?: number | null;
             /** @description of `edit` and `retry`: any JSON value. */
             value?: unknown;
             /**
              * @description of `skip`: the output port by which the value leaves; the node's only one when absent.
              * @default null
              */
-            port: string | null;
+            port?: string | null;
         };
         /**
          * InboxOptions
@@ -2683,13 +2683,13 @@ export interface components {
              * @description messages that may wait; the service's own bound when absent.
              * @default null
              */
-            capacity: number | null;
+            capacity?: number | null;
             /**
              * @description what a full inbox does to the next message; only `block` loses nothing.
              * @default block
              * @enum {unknown}
              */
-            overflow: "block" | "drop-newest" | "drop-oldest" | "reject";
+            overflow?: "block" | "drop-newest" | "drop-oldest" | "reject";
         };
         /**
          * IngressRefusedBody
@@ -2704,9 +2704,9 @@ export interface components {
              * @description each single thing that is wrong, where there is more than the sentence can say.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
             /** @default null */
-            ingress: components["schemas"]["IngressRule"] | null;
+            ingress?: components["schemas"]["IngressRule"] | null;
         };
         /**
          * IngressRule
@@ -2721,7 +2721,7 @@ export interface components {
              * @description the place where the graph's author says so.
              * @default metadata.ingress
              */
-            declaredIn: string;
+            declaredIn?: string;
         };
         /**
          * InjectedReply
@@ -2740,54 +2740,54 @@ export interface components {
              * @description the node, where one message was sent.
              * @default null
              */
-            nodeId: string | null;
+            nodeId?: string | null;
             /**
              * @description its port, likewise.
              * @default null
              */
-            port: string | null;
+            port?: string | null;
             /**
              * @description the execution's state after the wait.
              * @default null
              */
-            state: components["schemas"]["ExecutionState"] | null;
+            state?: components["schemas"]["ExecutionState"] | null;
             /**
              * @description whether everything was processed before the wait was over.
              * @default null
              */
-            drained: boolean | null;
+            drained?: boolean | null;
             /**
              * @description the last value of each port that no edge leaves, by `node:port`.
              * @default null
              */
-            outputs: {
+            outputs?: {
                 [key: string]: components["schemas"]["TracedOutput"];
             } | null;
             /**
              * @description all of them in the order in which they left, as far as one reply may show them.
              * @default null
              */
-            allOutputs: components["schemas"]["Output"][] | null;
+            allOutputs?: components["schemas"]["Output"][] | null;
             /**
              * @description whether there were more, or larger ones, than it shows.
              * @default null
              */
-            truncated: boolean | null;
+            truncated?: boolean | null;
             /**
              * @description the values that were emitted, in order, the first 1,000 of them.
              * @default null
              */
-            trace: components["schemas"]["TracedStep"][] | null;
+            trace?: components["schemas"]["TracedStep"][] | null;
             /**
              * @description values that travelled along edges.
              * @default null
              */
-            hops: number | null;
+            hops?: number | null;
             /**
              * @description the reason why the execution failed, if it did.
              * @default null
              */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
         };
         /**
          * InsertBody
@@ -2801,13 +2801,13 @@ export interface components {
              * @default last
              * @enum {unknown}
              */
-            at: "first" | "last";
+            at?: "first" | "last";
             /**
              * @description `apocryphal` where its sender does not vouch for the value.
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
         };
         /**
          * InstanceMetrics
@@ -2815,23 +2815,23 @@ export interface components {
          */
         InstanceMetrics: {
             /** @default 0 */
-            invocations: number;
+            invocations?: number;
             /** @default 0 */
-            messagesEmitted: number;
+            messagesEmitted?: number;
             /** @default 0 */
-            totalLatencyMs: number;
+            totalLatencyMs?: number;
             /** @default 0 */
-            avgLatencyMs: number;
+            avgLatencyMs?: number;
             /** @default 0 */
-            maxLatencyMs: number;
+            maxLatencyMs?: number;
             /** @default 0 */
-            p50LatencyMs: number;
+            p50LatencyMs?: number;
             /** @default 0 */
-            p95LatencyMs: number;
+            p95LatencyMs?: number;
             /** @default 0 */
-            p99LatencyMs: number;
+            p99LatencyMs?: number;
             /** @default 0 */
-            errorCount: number;
+            errorCount?: number;
         };
         /**
          * InstanceSnapshot
@@ -2848,11 +2848,21 @@ export interface components {
             queued: number;
             metrics: components["schemas"]["InstanceMetrics"];
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
             /** @default  */
-            version: string;
+            version?: string;
             /** @default 0 */
-            revision: number;
+            revision?: number;
+        };
+        /**
+         * LatencyBucket
+         * @description Invocations of about the same length.
+         */
+        LatencyBucket: {
+            /** @description they took less; each bucket ends at twice the length of the one before. */
+            belowMs: number;
+            /** @description so many did. */
+            count: number;
         };
         /**
          * LineageReply
@@ -2893,14 +2903,14 @@ export interface components {
              * @description of its output ports, apart from those that inherit theirs.
              * @default {}
              */
-            lanes: {
+            lanes?: {
                 [key: string]: components["schemas"]["ListedLane"];
             };
             /**
              * @description whether nothing that it makes is ever canonical.
              * @default false
              */
-            emitsApocryphal: boolean;
+            emitsApocryphal?: boolean;
         };
         /**
          * ListedExecution
@@ -2914,17 +2924,17 @@ export interface components {
             metrics: components["schemas"]["ExecutionMetrics"];
             createdAt: string;
             /** @default null */
-            startedAt: string | null;
+            startedAt?: string | null;
             /** @default null */
-            completedAt: string | null;
+            completedAt?: string | null;
             /** @default null */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
             /** @default 0 */
-            graphVersion: number;
+            graphVersion?: number;
             /** @default false */
-            durable: boolean;
+            durable?: boolean;
         };
         /**
          * ListedField
@@ -2933,10 +2943,10 @@ export interface components {
         ListedField: {
             type: string;
             /** @default false */
-            required: boolean;
+            required?: boolean;
             default?: unknown;
             /** @default [] */
-            enum: unknown[];
+            enum?: unknown[];
         };
         /**
          * ListedGraph
@@ -3006,27 +3016,27 @@ export interface components {
              * @description such as `anthropic`.
              * @default null
              */
-            provider: string | null;
+            provider?: string | null;
             /**
              * @description the provider's name of it.
              * @default null
              */
-            model: string | null;
+            model?: string | null;
             /**
              * @description the freedom with which it answers.
              * @default null
              */
-            temperature: number | null;
+            temperature?: number | null;
             /**
              * @description the greatest length of an answer.
              * @default null
              */
-            maxTokens: number | null;
+            maxTokens?: number | null;
             /**
              * @description the text that it is told before anything else.
              * @default null
              */
-            systemPrompt: string | null;
+            systemPrompt?: string | null;
         };
         /**
          * LoadedReply
@@ -3096,12 +3106,12 @@ export interface components {
              * @description the reasons why not.
              * @default []
              */
-            errors: components["schemas"]["Finding"][];
+            errors?: components["schemas"]["Finding"][];
             /**
              * @description parts that can be loaded and may not be meant so.
              * @default []
              */
-            warnings: components["schemas"]["Finding"][];
+            warnings?: components["schemas"]["Finding"][];
         };
         /**
          * LogEntry
@@ -3116,9 +3126,9 @@ export interface components {
             message: string;
             meta?: unknown;
             /** @default  */
-            version: string;
+            version?: string;
             /** @default 0 */
-            revision: number;
+            revision?: number;
         };
         /**
          * LogList
@@ -3145,97 +3155,97 @@ export interface components {
              * @description messages that are finished, with or without an error: their invocation has ended, all that was emitted for them has left, and no handler holds them.
              * @default 0
              */
-            messagesProcessed: number;
+            messagesProcessed?: number;
             /**
              * @description messages that a policy of the graph has taken out of a queue, whatever the reason.
              * @default 0
              */
-            messagesDropped: number;
+            messagesDropped?: number;
             /**
              * @description those of them that had waited on an edge for too long.
              * @default 0
              */
-            messagesExpired: number;
+            messagesExpired?: number;
             /**
              * @description those of them that went on as dead letters.
              * @default 0
              */
-            messagesDeadLettered: number;
+            messagesDeadLettered?: number;
             /**
              * @description values emitted by handlers; one that fans out to three edges counts once.
              * @default 0
              */
-            messagesEmitted: number;
+            messagesEmitted?: number;
             /**
              * @description the same as `component_invocations`; clients of the platform read this name.
              * @default 0
              */
-            nodeInvocations: number;
+            nodeInvocations?: number;
             /**
              * @description calls of a handler's `process`.
              * @default 0
              */
-            componentInvocations: number;
+            componentInvocations?: number;
             /**
              * @description time spent in handlers, summed over invocations.
              * @default 0
              */
-            totalLatencyMs: number;
+            totalLatencyMs?: number;
             /**
              * @description the mean of it.
              * @default 0
              */
-            avgLatencyMs: number;
+            avgLatencyMs?: number;
             /**
              * @description the longest single invocation, or the mean of its batch.
              * @default 0
              */
-            maxLatencyMs: number;
+            maxLatencyMs?: number;
             /**
              * @description half of the invocations took no longer; the percentiles are good to 5 per cent.
              * @default 0
              */
-            p50LatencyMs: number;
+            p50LatencyMs?: number;
             /**
              * @description likewise 95 of 100.
              * @default 0
              */
-            p95LatencyMs: number;
+            p95LatencyMs?: number;
             /**
              * @description likewise 99 of 100.
              * @default 0
              */
-            p99LatencyMs: number;
+            p99LatencyMs?: number;
             /**
              * @description invocations that ended in an error.
              * @default 0
              */
-            errorCount: number;
+            errorCount?: number;
             /**
              * @description waits, refusals and drops at full queues.
              * @default 0
              */
-            backpressureEvents: number;
+            backpressureEvents?: number;
             /**
              * @description messages waiting in inboxes now.
              * @default 0
              */
-            queuedMessages: number;
+            queuedMessages?: number;
             /**
              * @description messages processed per second, over the last seconds.
              * @default 0
              */
-            throughputPerSecond: number;
+            throughputPerSecond?: number;
             /**
              * @description the moment when the execution entered `running`, milliseconds since the epoch; 0 before.
              * @default 0
              */
-            startTime: number;
+            startTime?: number;
             /**
              * @description the moment when the last message was processed or injected, likewise.
              * @default 0
              */
-            lastActivityTime: number;
+            lastActivityTime?: number;
             executionId: string;
             state: components["schemas"]["ExecutionState"];
             uptimeMs: number;
@@ -3265,76 +3275,76 @@ export interface components {
              * @description the id of a component definition; `graph:<name>@<range of versions>` for another graph; absent where the node has `graph`.
              * @default
              */
-            component: string;
+            component?: string;
             /**
              * @description the values that this use gives the component's configuration keys, or the graph's parameters.
              * @default {}
              */
-            config: Record<string, never>;
+            config?: Record<string, never>;
             /**
              * @description a display name.
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * @description kept for editors that draw the graph.
              * @default
              */
-            type: string;
+            type?: string;
             /**
              * @description kept for editors that draw the graph.
              * @default {}
              */
-            position: Record<string, never>;
+            position?: Record<string, never>;
             /**
              * @description kept for the author.
              * @default {}
              */
-            metadata: Record<string, never>;
+            metadata?: Record<string, never>;
             /**
              * @description what an unconnected error does; `fail`, or `continue` in long-lived graphs, when absent.
              * @default null
              */
-            onError: ("continue" | "fail" | "retry") | null;
+            onError?: ("continue" | "fail" | "retry") | null;
             /**
              * @default {
              *       "maxAttempts": 3,
              *       "backoffMs": 100
              *     }
              */
-            retry: components["schemas"]["Retry"];
+            retry?: components["schemas"]["Retry"];
             /**
              * @default {
              *       "capacity": null,
              *       "overflow": "block"
              *     }
              */
-            inbox: components["schemas"]["InboxOptions"];
+            inbox?: components["schemas"]["InboxOptions"];
             /**
              * @description invocations at once; more than one for stateless components only.
              * @default 1
              */
-            concurrency: number;
+            concurrency?: number;
             /**
              * @description whether concurrent invocations' emissions leave in the order of their messages.
              * @default true
              */
-            ordered: boolean;
+            ordered?: boolean;
             /**
              * @description whether values are checked against the schemas of the component's ports.
              * @default false
              */
-            validate: boolean;
+            validate?: boolean;
             /**
              * @description another graph, written out in place of its name; a document like the one that the node stands in.
              * @default null
              */
-            graph: Record<string, never> | null;
+            graph?: Record<string, never> | null;
             /**
              * @description whether arrays come, whose items the node handles one by one, and how.
              * @default false
              */
-            forEach: boolean | components["schemas"]["ForEach"];
+            forEach?: boolean | components["schemas"]["ForEach"];
         };
         /**
          * NodeDifference
@@ -3360,6 +3370,20 @@ export interface components {
             actual?: unknown;
         };
         /**
+         * NodeLatency
+         * @description The lengths of a node's invocations since its execution began.
+         */
+        NodeLatency: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the node. */
+            nodeId: string;
+            /** @description invocations that were measured. */
+            total: number;
+            /** @description from the shortest one to the longest one, with those between; none before the first. */
+            buckets: components["schemas"]["LatencyBucket"][];
+        };
+        /**
          * OneMessage
          * @description One message for a node.
          */
@@ -3375,12 +3399,12 @@ export interface components {
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
             /**
              * @description whether no further input will come.
              * @default false
              */
-            final: boolean;
+            final?: boolean;
         };
         /**
          * Output
@@ -3400,7 +3424,7 @@ export interface components {
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
             /** @description the size that it had, where it is left out because it is too large. */
             omittedBytes?: number;
         };
@@ -3435,9 +3459,9 @@ export interface components {
              * @description each single thing that is wrong, where there is more than the sentence can say.
              * @default []
              */
-            problems: components["schemas"]["Problem"][];
+            problems?: components["schemas"]["Problem"][];
             /** @default 0 */
-            accepted: number;
+            accepted?: number;
         };
         /**
          * Payload
@@ -3452,7 +3476,7 @@ export interface components {
              * @description the organisation that its source says it belongs to.
              * @default null
              */
-            orgId: string | null;
+            orgId?: string | null;
         };
         /**
          * Port
@@ -3465,23 +3489,23 @@ export interface components {
              * @description JSON Schema of the values, an object; `{"type": "any"}` or `{}` admit everything. Its dialect is the one that `$schema` names, draft 4 to 2020-12, and 2020-12 when absent; `format` is not asserted.
              * @default {}
              */
-            schema: Record<string, never>;
+            schema?: Record<string, never>;
             /**
              * @description words for people about what travels here.
              * @default
              */
-            description: string;
+            description?: string;
             /**
              * @description the lane of an output port's values. Of a registered component nothing but `apocryphal` is believed.
              * @default inherit
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical" | "conditional" | "inherit";
+            lane?: "apocryphal" | "canonical" | "conditional" | "inherit";
             /**
              * @description the reason for the lane, for people.
              * @default
              */
-            laneNote: string;
+            laneNote?: string;
         };
         /**
          * Ports
@@ -3492,12 +3516,12 @@ export interface components {
              * @description the ports where values come in.
              * @default []
              */
-            inputs: components["schemas"]["Port"][];
+            inputs?: components["schemas"]["Port"][];
             /**
              * @description the ports where values leave; `error` need not be listed, for every node has it.
              * @default []
              */
-            outputs: components["schemas"]["Port"][];
+            outputs?: components["schemas"]["Port"][];
         };
         /**
          * PreviewReply
@@ -3533,7 +3557,7 @@ export interface components {
              * @description `server` where the service stops, `memory` where there is none for anything new, `files` where some that it was given are refused, and each sibling that is configured, by its name.
              * @default {}
              */
-            checks: {
+            checks?: {
                 [key: string]: components["schemas"]["Check"];
             };
         };
@@ -3548,22 +3572,22 @@ export interface components {
              * @description places in running executions that took it in; none where nobody wants it.
              * @default 0
              */
-            delivered: number;
+            delivered?: number;
             /**
              * @description places that had it already, by whichever way it came.
              * @default 0
              */
-            duplicates: number;
+            duplicates?: number;
             /**
              * @description one entry for each place that did not take it, with a code and a reason.
              * @default []
              */
-            refused: components["schemas"]["EventRefusal"][];
+            refused?: components["schemas"]["EventRefusal"][];
             /**
              * @description true.
              * @default true
              */
-            success: boolean;
+            success?: boolean;
         };
         /**
          * RecordBody
@@ -3638,7 +3662,7 @@ export interface components {
              * @description which of them; all when absent.
              * @default null
              */
-            sequences: number[] | null;
+            sequences?: number[] | null;
         };
         /**
          * RegisteredReply
@@ -3647,7 +3671,7 @@ export interface components {
         RegisteredReply: {
             registered: string;
             /** @default 1 */
-            versionNumber: number;
+            versionNumber?: number;
             reloads?: components["schemas"]["ReloadedExecution"][];
         };
         /**
@@ -3668,43 +3692,43 @@ export interface components {
              * @description the version that each of these components is to have in it: the number of a version that is kept, or what its author calls it; None for the present one.
              * @default {}
              */
-            components: {
+            components?: {
                 [key: string]: number | string | null;
             };
             /**
              * @description the configuration that each of these nodes is to have, by the node's path; all of it.
              * @default {}
              */
-            configs: {
+            configs?: {
                 [key: string]: Record<string, never>;
             };
             /**
              * @description the number of the graph's version that it is to run, or `latest`.
              * @default null
              */
-            graph: number | "latest" | null;
+            graph?: number | "latest" | null;
             /**
              * @description what may be seen while it changes; `message` for a graph, `none` for the others, where absent.
              * @default null
              */
-            consistency: ("message" | "none") | null;
+            consistency?: ("message" | "none") | null;
             /**
              * @description whether the new version is tried first, and how.
              * @default null
              */
-            canary: components["schemas"]["CanaryTerms"] | null;
+            canary?: components["schemas"]["CanaryTerms"] | null;
             /**
              * @description the edge that is handed what waits before a removed node, by the node's path; where none is named, the node processes it before it goes.
              * @default {}
              */
-            queues: {
+            queues?: {
                 [key: string]: string;
             };
             /**
              * @description whether only the plan is wanted.
              * @default false
              */
-            dryRun: boolean;
+            dryRun?: boolean;
         };
         /**
          * ReloadedExecution
@@ -3722,7 +3746,7 @@ export interface components {
              * @description why, where it was refused or is taken back.
              * @default
              */
-            reason: string;
+            reason?: string;
         };
         /**
          * ReplayBody
@@ -3733,22 +3757,22 @@ export interface components {
              * @description the number of the first record that is compared.
              * @default 0
              */
-            from: number;
+            from?: number;
             /**
              * @description the number of the last record that is lived through.
              * @default null
              */
-            to: number | null;
+            to?: number | null;
             /**
              * @description `recording` or `rerun`: with what it is compared.
              * @default null
              */
-            against: ("recording" | "rerun") | null;
+            against?: ("recording" | "rerun") | null;
             /**
              * @description definitions that take the place of those that were recorded, by their ids.
              * @default []
              */
-            components: Record<string, never>[];
+            components?: Record<string, never>[];
         };
         /**
          * ReplayReply
@@ -3782,12 +3806,12 @@ export interface components {
              * @description invocations in all, the first included.
              * @default 3
              */
-            maxAttempts: number;
+            maxAttempts?: number;
             /**
              * @description the wait before the second attempt; it doubles with each further one.
              * @default 100
              */
-            backoffMs: number;
+            backoffMs?: number;
         };
         /**
          * RollBackBody
@@ -3810,17 +3834,17 @@ export interface components {
              * @description taken one after the other.
              * @default null
              */
-            steps: components["schemas"]["RoutineStep"][] | null;
+            steps?: components["schemas"]["RoutineStep"][] | null;
             /**
              * @description the occasion at which it is taken, in plain words.
              * @default null
              */
-            trigger: string | null;
+            trigger?: string | null;
             /**
              * @description whether it is where the assistant begins.
              * @default null
              */
-            isMain: boolean | null;
+            isMain?: boolean | null;
         };
         /**
          * RoutineDefinition
@@ -3844,29 +3868,29 @@ export interface components {
              * @description words for people.
              * @default null
              */
-            description: string | null;
+            description?: string | null;
             /**
              * @description the name that the assistant answers to.
              * @default null
              */
-            alias: string | null;
+            alias?: string | null;
             /**
              * @description variables by name.
              * @default null
              */
-            variables: {
+            variables?: {
                 [key: string]: components["schemas"]["VariableDefinition"];
             } | null;
             /**
              * @description kept for the author.
              * @default null
              */
-            capabilities: string[] | null;
+            capabilities?: string[] | null;
             /**
              * @description the model for all steps that a language model may carry out.
              * @default null
              */
-            llm: components["schemas"]["LlmConfig"] | null;
+            llm?: components["schemas"]["LlmConfig"] | null;
         };
         /**
          * RoutineStep
@@ -3884,17 +3908,17 @@ export interface components {
              * @description what happens here, in plain words; `say` says it where nothing else is given.
              * @default null
              */
-            description: string | null;
+            description?: string | null;
             /**
              * @description parameters of the step; each kind of step has its own.
              * @default null
              */
-            params: Record<string, never> | null;
+            params?: Record<string, never> | null;
             /**
              * @description wishes of this step other than those of the whole definition.
              * @default null
              */
-            llm: components["schemas"]["LlmConfig"] | null;
+            llm?: components["schemas"]["LlmConfig"] | null;
         };
         /**
          * RoutineVerdict
@@ -3907,12 +3931,12 @@ export interface components {
              * @description the reasons why not.
              * @default []
              */
-            errors: components["schemas"]["Problem"][];
+            errors?: components["schemas"]["Problem"][];
             /**
              * @description parts that can be loaded and may not be meant so.
              * @default []
              */
-            warnings: components["schemas"]["Problem"][];
+            warnings?: components["schemas"]["Problem"][];
         };
         /**
          * RoutinesReply
@@ -3977,7 +4001,7 @@ export interface components {
              * @description whether no further input will come.
              * @default false
              */
-            final: boolean;
+            final?: boolean;
         };
         /**
          * ShortExecution
@@ -3990,17 +4014,17 @@ export interface components {
             instanceCount: number;
             createdAt: string;
             /** @default null */
-            startedAt: string | null;
+            startedAt?: string | null;
             /** @default null */
-            completedAt: string | null;
+            completedAt?: string | null;
             /** @default null */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
             /** @default 0 */
-            unprocessed: number;
+            unprocessed?: number;
             /** @default 0 */
-            graphVersion: number;
+            graphVersion?: number;
             /** @default false */
-            durable: boolean;
+            durable?: boolean;
             metrics: components["schemas"]["ShortMetrics"];
         };
         /**
@@ -4048,39 +4072,39 @@ export interface components {
              * @description words for people about what the key does.
              * @default
              */
-            description: string;
+            description?: string;
             /** @description the value used when the key is absent; unset when there is none. */
             default?: unknown;
             /**
              * @description whether a node must give it.
              * @default false
              */
-            required: boolean;
+            required?: boolean;
             /**
              * @description the values allowed, empty for all.
              * @default []
              */
-            enum: unknown[];
+            enum?: unknown[];
             /**
              * @description the smallest number allowed.
              * @default null
              */
-            minimum: number | null;
+            minimum?: number | null;
             /**
              * @description the largest number allowed.
              * @default null
              */
-            maximum: number | null;
+            maximum?: number | null;
             /**
              * @description whether a secret may stand here: only such keys take `${secret.name}`.
              * @default false
              */
-            secret: boolean;
+            secret?: boolean;
             /**
              * @description whether the value is a program or an expression, which is taken as it stands: nothing is filled in.
              * @default false
              */
-            code: boolean;
+            code?: boolean;
             /** @description a JSON type name, or `any`. */
             type: string;
         };
@@ -4119,7 +4143,7 @@ export interface components {
             /** @enum {unknown} */
             lane: "apocryphal" | "canonical" | "conditional" | "inherit";
             /** @default  */
-            note: string;
+            note?: string;
         };
         /**
          * SiblingReport
@@ -4143,27 +4167,27 @@ export interface components {
              * @description how many failed since it last answered.
              * @default 0
              */
-            failuresInRow: number;
+            failuresInRow?: number;
             /**
              * @description why it failed last, for people; kept when it is up again.
              * @default
              */
-            lastError: string;
+            lastError?: string;
             /**
              * @description the time of that.
              * @default
              */
-            lastErrorAt: string;
+            lastErrorAt?: string;
             /**
              * @description when it is tried again, while it is down.
              * @default
              */
-            nextTryAt: string;
+            nextTryAt?: string;
             /**
              * @description what has become of what it is there for, by a fixed name each, such as `graphsLoaded`.
              * @default {}
              */
-            counts: {
+            counts?: {
                 [key: string]: number;
             };
         };
@@ -4176,9 +4200,9 @@ export interface components {
             graphId: string;
             state: components["schemas"]["ExecutionState"];
             /** @default null */
-            startedAt: string | null;
+            startedAt?: string | null;
             /** @default null */
-            error: components["schemas"]["ExecutionError"] | null;
+            error?: components["schemas"]["ExecutionError"] | null;
         };
         /**
          * StateReply
@@ -4200,12 +4224,12 @@ export interface components {
             /** @description messages of all executions since the start, ended and forgotten ones included. */
             totalMessagesProcessed: number;
             /** @default [] */
-            siblings: components["schemas"]["SiblingReport"][];
+            siblings?: components["schemas"]["SiblingReport"][];
             /**
              * @description files that the service was given and that are refused as they are.
              * @default 0
              */
-            refusedFiles: number;
+            refusedFiles?: number;
         };
         /**
          * Step
@@ -4216,7 +4240,7 @@ export interface components {
              * @description how many, at most.
              * @default 1
              */
-            count: number;
+            count?: number;
         };
         /**
          * StopBody
@@ -4227,7 +4251,7 @@ export interface components {
              * @description whether to process first what it holds; the same as the query parameter, either is enough.
              * @default false
              */
-            drain: boolean;
+            drain?: boolean;
         };
         /**
          * StopReply
@@ -4264,7 +4288,7 @@ export interface components {
              * @default canonical
              * @enum {unknown}
              */
-            lane: "apocryphal" | "canonical";
+            lane?: "apocryphal" | "canonical";
             /** @description the size that it had, where it is left out because the reply shows too much already. */
             omittedBytes?: number;
         };
@@ -4301,7 +4325,7 @@ export interface components {
              * @description words for people about what it holds.
              * @default null
              */
-            description: string | null;
+            description?: string | null;
             /** @description its value before any step has set it. */
             default?: unknown;
         };
@@ -4344,22 +4368,22 @@ export interface components {
              * @description whether it was.
              * @default false
              */
-            isOmitted: boolean;
+            isOmitted?: boolean;
             /**
              * @description how long ago it was sent or injected, at most.
              * @default 0
              */
-            ageMs: number;
+            ageMs?: number;
             /**
              * @description whether somebody has put it there, and no node has emitted it.
              * @default false
              */
-            isSynthetic: boolean;
+            isSynthetic?: boolean;
             /**
              * @description changes with its value: what `If-Match` is held against.
              * @default
              */
-            tag: string;
+            tag?: string;
         };
         /**
          * Wrapper
@@ -4377,22 +4401,22 @@ export interface components {
              * @default intra
              * @enum {unknown}
              */
-            boundary: "extra" | "inter" | "intra";
+            boundary?: "extra" | "inter" | "intra";
             /**
              * @description the time, as the Network says it.
              * @default
              */
-            timestamp: string;
+            timestamp?: string;
             /**
              * @description the node that it is for; None for whoever has a contract for it.
              * @default null
              */
-            target: string | null;
+            target?: string | null;
             /**
              * @description the event that it follows from.
              * @default null
              */
-            causedBy: string | null;
+            causedBy?: string | null;
         };
         /**
          * WrittenComponent
@@ -4410,29 +4434,29 @@ export interface components {
              * @description `core`, `io`, `data` or the author's own.
              * @default custom
              */
-            category: string;
+            category?: string;
             /**
              * @description one sentence for people.
              * @default
              */
-            description: string;
+            description?: string;
             /**
              * @description each configuration key.
              * @default {}
              */
-            config: {
+            config?: {
                 [key: string]: components["schemas"]["ConfigField"];
             };
             /**
              * @description whether no invocation depends on another, so that a node may run several at once; `setState` is an error then.
              * @default false
              */
-            stateless: boolean;
+            stateless?: boolean;
             /**
              * @description whether values are always checked against the schemas of the ports.
              * @default false
              */
-            validate: boolean;
+            validate?: boolean;
             ports: components["schemas"]["WrittenPorts"];
         };
         /**
@@ -4444,12 +4468,12 @@ export interface components {
              * @description the ports where values come in.
              * @default []
              */
-            inputs: (string | components["schemas"]["Port"])[];
+            inputs?: (string | components["schemas"]["Port"])[];
             /**
              * @description the ports where values leave; `error` need not be listed.
              * @default []
              */
-            outputs: (string | components["schemas"]["Port"])[];
+            outputs?: (string | components["schemas"]["Port"])[];
         };
     };
     responses: never;

@@ -20,7 +20,7 @@ export const NODE_HEIGHT = 84;
 /** Return the upper left corner of each node, by its id. */
 export function placed(nodes: readonly string[], wires: readonly Wire[]): Map<string, Point> {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: 'LR', nodesep: 28, ranksep: 72, marginx: 24, marginy: 24 });
+  graph.setGraph({ rankdir: 'LR', nodesep: 28, ranksep: 120, marginx: 24, marginy: 24 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const id of nodes) graph.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const wire of wires) graph.setEdge(wire.source, wire.target, {}, String(wire.index));

@@ -2,6 +2,7 @@
 import { getContext, setContext } from 'svelte';
 
 import type { Schemas } from '../api/client.svelte';
+import type { Moment } from '../graph/moment';
 
 export interface Pulse {
   nodes: Record<string, Schemas['NodeStatistics']>;
@@ -9,6 +10,13 @@ export interface Pulse {
   /** Messages a second along each edge, since the update before. */
   rates: Record<number, number>;
   bottleneck: string;
+  /** Edges that somebody holds, and places of breakpoints: a sign for each, by node id and by the index of the edge. */
+  signs?: { nodes: Record<string, string>; edges: Record<number, string> };
+  /** It is a moment of a recording: nodes tell how often they were called, edges what waits. */
+  isPast?: boolean;
+  values?: Record<number, string>;
+  /** The way of one message: all else steps back. */
+  lit?: { nodes: Set<string>; edges: Set<number> } | undefined;
 }
 
 const KEY = Symbol('pulse');
@@ -35,4 +43,26 @@ export function pulseOf(
     rates,
     bottleneck: now.bottleneck?.nodeId ?? '',
   };
+}
+
+const NOTHING = { busySeconds: 0, busyShare: 0, throughputPerSecond: 0, p50LatencyMs: 0, p95LatencyMs: 0, p99LatencyMs: 0, queuedBytes: 0, peakMessages: 0, capacity: 0, blockedSenders: 0, heldMessages: 0 };
+const SHOWN_CHARACTERS = 28;
+
+/** Turn a moment of a recording into what is shown. */
+export function pulseOfMoment(moment: Moment): Pulse {
+  const edges: Pulse['edges'] = {};
+  const values: Record<number, string> = {};
+  for (const [index, sent] of moment.sent) {
+    const waiting = moment.edges.get(index) ?? [];
+    edges[index] = { index, source: '', target: '', sent, queued: waiting.length, peak: 0, dropped: 0, blockedSeconds: 0, heldSeconds: 0, expired: 0, deadLettered: 0 };
+    const first = waiting[0];
+    if (first) {
+      const text = JSON.stringify(first.value) ?? '…';
+      values[index] = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+    }
+  }
+  const nodes = Object.fromEntries(
+    [...moment.nodes].map(([nodeId, node]) => [nodeId, { ...NOTHING, nodeId, invocations: node.calls, errorCount: node.errors, queuedMessages: node.waiting }]),
+  );
+  return { nodes, edges, rates: {}, bottleneck: '', isPast: true, values };
 }
