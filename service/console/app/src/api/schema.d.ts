@@ -2031,17 +2031,17 @@ export interface components {
              * @description whether all of them.
              * @default false
              */
-            all: boolean;
+            all?: boolean;
             /**
              * @description the numbers of those that are.
              * @default null
              */
-            sequences: number[] | null;
+            sequences?: number[] | null;
             /**
              * @description a JMESPath expression over the value; those of which it is true are.
              * @default null
              */
-            where: string | null;
+            where?: string | null;
         };
         /**
          * Edge
