@@ -114,6 +114,9 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     recording_days: float = 0
     """Days that a recording is kept after it has ended; 0 for no bound."""
 
+    replay_bytes: int = 256 * 1024 * 1024
+    """Bytes that a replay keeps of a recording and of what its runs emit, in a process of its own."""
+
     finished_bytes: int = 32 * 1024 * 1024
     """Bytes kept of executions after their end, of all owners; the oldest of whoever has most goes first."""
 

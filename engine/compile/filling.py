@@ -70,6 +70,7 @@ class Filling:
         self._left_placeholders = MOST_PLACEHOLDERS_OF_GRAPH
         self._has_too_many = False
         self.secrets: set[str] = set()
+        self.env: set[str] = set()
 
     @property
     def used_bytes(self) -> int:
@@ -201,6 +202,8 @@ class Filling:
             wrong = misnaming(each.placeholder, known, self._surroundings, self._hints)
             if wrong is not None:
                 self._report.note(wrong[0], f"{path}.{each.path}", wrong[1])
+            elif each.placeholder.scope == "env":
+                self.env.add(each.placeholder.name)
             elif each.placeholder.scope == "secret" and each.placeholder.name not in self.secrets:
                 self.secrets.add(each.placeholder.name)
                 self._report.mask = mask_of(self._surroundings.secrets, self.secrets)

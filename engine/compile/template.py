@@ -30,6 +30,7 @@ class GraphTemplate(msgspec.Struct, frozen=True):
         paths: where each node is written.
         filled: indices of the nodes whose configurations have placeholders.
         secrets: names of the secrets that are used.
+        env: names of the variables that are used.
     """
 
     scopes: tuple[ParameterScope, ...]
@@ -37,6 +38,7 @@ class GraphTemplate(msgspec.Struct, frozen=True):
     paths: Sequence[str]
     filled: tuple[int, ...]
     secrets: frozenset[str]
+    env: frozenset[str] = frozenset()
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -83,7 +85,9 @@ def try_out(
         yield
     template = None
     if filled or any(scope.parameters.schemas for scope in scopes):
-        template = GraphTemplate(scopes, scope_of, paths, tuple(filled), frozenset(filling.secrets))
+        template = GraphTemplate(
+            scopes, scope_of, paths, tuple(filled), frozenset(filling.secrets), frozenset(filling.env)
+        )
     return Trial(
         nodes=tuple(
             msgspec.structs.replace(node, config=dict(filled[index].config)) if index in filled else node

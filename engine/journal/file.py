@@ -128,7 +128,8 @@ class RecordingFile:
     def _checked(self) -> Steps[Head]:
         line = self._file.readline(_LONGEST_LINE)
         if not line.startswith(MAGIC):
-            raise RecordingError("this is no recording: its first line is another one")
+            found = "its first line is another one" if line else "it is empty"
+            raise RecordingError(f"this is no recording: {found}")
         if line != FIRST_LINE:
             version = line[len(MAGIC) :].strip().decode("ascii", "replace")
             raise RecordingError(f"this recording has version {version}; version {FORMAT} is read here")

@@ -9,7 +9,9 @@ from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.parts import Part
 from engine.components.sandboxed import ModuleComponent, SourceComponent
+from engine.contracts.surroundings import Surroundings
 from engine.cooperative.slices import Steps, paced
+from engine.documents.mask import mask_of
 from engine.journal.shape import RecordingError, Shape
 from proto.codec import MalformedJsonError, check_elements, decode_as, encode
 from proto.component import ComponentDefinition
@@ -59,6 +61,8 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
         edges: likewise.
         completion: whether it ended by itself when it had gone quiet.
         is_chained: whether nodes that may run as one did.
+        env: the variables that the graph uses, but those that hold a secret.
+        secrets: names of the secrets that it uses; no recording has their values.
         is_whole: whether nothing is lacking of it, but perhaps its end; only then can it be run again.
     """
 
@@ -77,6 +81,8 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
     edges: tuple[RecordedEdge, ...]
     completion: Completion = "auto"
     is_chained: bool = True
+    env: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()
     is_whole: bool = True
 
     @property
@@ -104,6 +110,19 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, msgspec.Raw] = {}
     completion: Completion = "auto"
     is_chained: bool = True
+    env: Mapping[str, str] = {}
+    secrets: tuple[str, ...] = ()
+
+
+def surroundings_of(graph: LoadedGraph, around: Surroundings) -> dict[str, Any]:
+    """Return what a head says of the variables and secrets that a graph uses, as fields of it."""
+    template = graph.template
+    if template is None:
+        return {}
+    mask = mask_of(around.secrets, around.secrets)
+    values = {name: around.env[name] for name in sorted(template.env) if name in around.env}
+    shown = {name: value for name, value in values.items() if mask is None or mask.text(value) == value}
+    return {"env": shown, "secrets": tuple(sorted(template.secrets))}
 
 
 def head_of(execution_id: str, graph: LoadedGraph, circumstances: Circumstances) -> Steps[Head]:
@@ -140,7 +159,7 @@ def head_of(execution_id: str, graph: LoadedGraph, circumstances: Circumstances)
         lacking=tuple(lacking),
         nodes=nodes,
         edges=tuple(edges),
-        **{**fields, "parameters": dict(circumstances.parameters)},
+        **{**fields, "parameters": dict(circumstances.parameters), "env": dict(circumstances.env)},
     )
 
 

@@ -8,9 +8,12 @@ import msgspec
 from engine.contracts.surroundings import Vault
 from engine.journal.head import Head
 from engine.journal.records import Record
+from engine.journal.shape import RecordingError
+from engine.replaying.budget import REPLAY_BYTES, Budget
 from engine.replaying.comparison import compare, numbered, ranks
+from engine.replaying.recorded_vault import recorded_vault
 from engine.replaying.rerun import run_script
-from engine.replaying.script import Emission, Place, read_script
+from engine.replaying.script import Emission, Place, check_beginning, read_script
 from engine.testing.simulated_time import SimulatedTime
 from proto.execution import ExecutionState
 from proto.recording import ReplayReply
@@ -42,6 +45,7 @@ async def replay(
     time: SimulatedTime,
     options: ReplayOptions,
     vault: Vault | None = None,
+    limit_bytes: int = REPLAY_BYTES,
 ) -> ReplayReply:
     """Run a recording again, and compare every emission. The clock of the program must be ``time.clock``.
 
@@ -50,22 +54,26 @@ async def replay(
         records: gives all of them, in order; from the beginning each time.
         time: of the runs.
         options: the ways.
-        vault: the variables and secrets that the graph may name.
+        vault: the secrets that the graph may name, and the variables that the recording does not have.
+        limit_bytes: what may be kept of it, and of what it emits.
 
     Raises:
         RecordingError: it cannot be run again.
     """
-    given = {component.get("id") for component in options.components}
+    given = {str(component.get("id")) for component in options.components}
+    _check_given(head, given)
     head = msgspec.structs.replace(head, lacking=tuple(each for each in head.lacking if each not in given))
-    script = read_script(head, records(), options.until)
+    check_beginning(head)
+    budget, around = Budget(limit_bytes), recorded_vault(head, vault)
+    script = read_script(head, records(), options.until, budget)
     is_recorded = head.level == "full" and not options.components
     against: Against = options.against or ("recording" if is_recorded else "rerun")
     expected: Mapping[Place, Sequence[Emission]] = script.emissions
     complaints: Sequence[str] = ()
     if against == "rerun":
-        before = await run_script(script, time, vault=vault)
+        before = await run_script(script, time, vault=around, budget=budget)
         expected, complaints = numbered(before.emissions, script.emissions), before.complaints
-    ran = await run_script(script, time, options.components, vault)
+    ran = await run_script(script, time, options.components, around, budget)
     # What was cut off, by its end or by ``until``, had more to emit.
     is_whole = against == "rerun" or (options.until is None and script.end == ExecutionState.COMPLETED)
     differences, compared = compare(expected, ran.emissions, ranks(head), first=options.since, is_whole=is_whole)
@@ -81,3 +89,16 @@ async def replay(
         complaints=new,
         state=ran.state,
     )
+
+
+def _check_given(head: Head, given: Iterable[str]) -> None:
+    """Refuse components that take nobody's place: it would be said that all is the same, and nothing was tried.
+
+    Raises:
+        RecordingError: one of them does.
+    """
+    known = sorted({*[str(each.get("id")) for each in head.components], *head.lacking})
+    for each in given:
+        if each not in known:
+            there_is = f"there is {', '.join(known[:10])}" if known else "all of its components are built in"
+            raise RecordingError(f"there is no component {each[:100]} in it; {there_is}")

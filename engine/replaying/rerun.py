@@ -23,6 +23,7 @@ from engine.journal.shape import RecordingError
 from engine.limits import EngineLimits
 from engine.replaying.answers import Answers
 from engine.replaying.arranged_inbox import ArrangedInbox, arrange
+from engine.replaying.budget import Budget
 from engine.replaying.script import FIRED, Emission, Place, Script, Step
 from engine.running.assembly import Rerun
 from engine.runtime import Runtime, open_runtime
@@ -59,7 +60,8 @@ class _Emissions(FlowObserver):
 
     hears_hops: ClassVar[bool] = True
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], budget: Budget) -> None:
+        self._budget = budget
         self.emissions: dict[Place, list[Emission]] = {}
         self._now = now
         # Where the first edge of each output port leads.
@@ -78,11 +80,16 @@ class _Emissions(FlowObserver):
         self._take(node_id, port, value)
 
     def _take(self, node_id: str, port: str, value: bytes) -> None:
-        self.emissions.setdefault((node_id, port), []).append(Emission(self._now(), value))
+        if self._budget.take(len(value)):
+            self.emissions.setdefault((node_id, port), []).append(Emission(self._now(), value))
 
 
 async def run_script(
-    script: Script, time: SimulatedTime, components: Sequence[dict[str, Any]] = (), vault: Vault | None = None
+    script: Script,
+    time: SimulatedTime,
+    components: Sequence[dict[str, Any]] = (),
+    vault: Vault | None = None,
+    budget: Budget | None = None,
 ) -> Ran:
     """Let an execution live through a script. The clock of the program must be ``time.clock``.
 
@@ -91,9 +98,10 @@ async def run_script(
         time: of the run.
         components: definitions that take the place of those that were recorded, by their ids.
         vault: the variables and secrets that the graph may name.
+        budget: what may be kept of what it emits; the default when absent.
 
     Raises:
-        RecordingError: the graph or a component cannot be used.
+        RecordingError: the graph or a component cannot be used, or it emits too much.
     """
     time.go()
     async with AsyncExitStack() as stack:
@@ -107,7 +115,7 @@ async def run_script(
             raise RecordingError(f"it cannot be run: {problems}") from error
         except EngineError as error:
             raise RecordingError(f"it cannot be run: {error}") from error
-        return await _Run(runtime, graph.id, script, time).to_end()
+        return await _Run(runtime, graph.id, script, time, budget or Budget()).to_end()
     raise AssertionError("the runtime lets no error pass")
 
 
@@ -165,9 +173,13 @@ class _Run:
         graph_id: of it.
         script: what to live through.
         time: of the run.
+        budget: what may be kept.
     """
 
-    def __init__(self, runtime: Runtime, graph_id: str, script: Script, time: SimulatedTime) -> None:
+    def __init__(
+        self, runtime: Runtime, graph_id: str, script: Script, time: SimulatedTime, budget: Budget
+    ) -> None:
+        self._budget = budget
         self._runtime = runtime
         self._graph_id = graph_id
         self._script = script
@@ -175,12 +187,19 @@ class _Run:
         self._complaints: dict[str, None] = {}
         self._present = 0  # the number of the record that is being lived through
         self._injected = 0
-        self._seen = _Emissions(lambda: self._present)
+        self._seen = _Emissions(lambda: self._present, budget)
         self._watching = ExitStack()
         self._inboxes: list[ArrangedInbox] = []
 
     async def to_end(self) -> Ran:
-        """Live through it."""
+        """Live through it; not longer than what it emits may be kept."""
+        with trio.CancelScope() as scope:
+            self._budget.on_spent = scope.cancel
+            ran = await self._to_end()
+        self._budget.check()
+        return ran
+
+    async def _to_end(self) -> Ran:
         _seed_scheduler()
         self._time.stop(at_seconds=self._script.head.began_ms / 1000)
         began = trio.current_time()

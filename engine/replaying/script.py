@@ -10,6 +10,7 @@ from engine.contracts.lanes import NAMES
 from engine.journal.foreign import ForeignError, check_value
 from engine.journal.head import Head
 from engine.journal.records import (
+    LARGE_BYTES,
     Answered,
     Commanded,
     Emitted,
@@ -22,6 +23,7 @@ from engine.journal.records import (
     Revised,
 )
 from engine.journal.shape import RecordingError
+from engine.replaying.budget import Budget
 from proto.message import Injection
 
 FIRED = "fired"
@@ -103,18 +105,22 @@ def check_beginning(head: Head) -> None:
         raise RecordingError(f"it lacks the modules of {lacking}: give them with --component")
 
 
-def read_script(head: Head, records: Iterable[Record], until: int | None = None) -> Script:
+def read_script(
+    head: Head, records: Iterable[Record], until: int | None = None, budget: Budget | None = None
+) -> Script:
     """Read a recording.
 
     Args:
         head: of it.
         records: all of them, in order.
         until: the number of the last record that is wanted; all of them are when absent.
+        budget: what may be kept of it; the default when absent.
 
     Raises:
         RecordingError: it cannot be run again, or is damaged.
     """
     check_beginning(head)
+    budget = budget or Budget()
     reader = _ScriptReader(head)
     last, at, revised = 0, 0.0, 0
     for record in records:
@@ -123,6 +129,9 @@ def read_script(head: Head, records: Iterable[Record], until: int | None = None)
         if isinstance(record, Revised) and not record.is_again:
             reader.end, revised = "", record.number
             break
+        value = getattr(record, "value", b"")
+        budget.take(len(value) if len(value) <= LARGE_BYTES else 0)  # large ones are there once
+        budget.check()
         reader.take(record)
         last, at = record.number, record.at
     steps = [step for step in reader.steps() if step.messages or step.command]

@@ -14,7 +14,7 @@ from engine.errors import ExecutionNotFoundError
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
 from engine.handle import begin_recording
-from engine.journal.head import Circumstances
+from engine.journal.head import Circumstances, surroundings_of
 from engine.journal.recordings import Recordings
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import KeptBeginning, beginning, record_of_execution
@@ -160,5 +160,6 @@ class Starting:
                 parameters=options.parameters,
                 completion=way.completion,
                 is_chained=self._assembly.chaining,
+                **surroundings_of(execution.graph, self._library.vault.of(execution.owner)),
             )
             begin_recording(self._recordings, execution, circumstances)

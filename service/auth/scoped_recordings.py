@@ -14,7 +14,7 @@ from engine.journal.recording import Recording
 from engine.journal.shape import RecordingError
 from engine.replaying.replay import ReplayOptions
 from engine.replaying.script import check_beginning
-from engine.replaying.task import REPLAY, REPLAY_SECONDS, Refused, payload_of, result_in
+from engine.replaying.task import REPLAY, REPLAY_SECONDS, Refused, Terms, payload_of, result_in
 from engine.runtime import Runtime
 from proto.problem import Problem
 from proto.recording import LineageReply, RecordingSummary, ReplayReply
@@ -37,6 +37,7 @@ class ScopedRecordings:
         self._recordings = runtime.recordings
         self._replayers = runtime.replayers
         self._limits = runtime.limits
+        self._vault = runtime.library.vault
         self._caller = caller
 
     def summaries(self) -> list[RecordingSummary]:
@@ -136,10 +137,14 @@ class ScopedRecordings:
         if options.components:  # other code would run on the owner's account
             check_change(self._caller(), recording.owner)
         try:
-            check_beginning(msgspec.structs.replace(await recording.head(), lacking=()))
+            head = await recording.head()
+            check_beginning(msgspec.structs.replace(head, lacking=()))
         except RecordingError as error:
             raise _invalid(error) from error
-        payload = payload_of(options, await self.file(recording_id))
+        around = self._vault.of(self._caller().org or "")
+        secrets = {name: around.secrets[name] for name in head.secrets if name in around.secrets}
+        terms = Terms(options, dict(around.env), secrets, self._limits.replay_bytes)
+        payload = payload_of(terms, await self.file(recording_id))
         try:
             result = await self._replayers.run(recording.owner, REPLAY, payload, seconds=REPLAY_SECONDS)
         except PoolBusyError as error:

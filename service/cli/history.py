@@ -1,5 +1,6 @@
 """``symbia-runtime history``: the records of an execution, from a file or from a service."""
 
+import os
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from engine.journal.history import MOST_PAGE_RECORDS, Filter, read_page
 from engine.journal.records import KINDS as RECORD_KINDS
 from proto.codec import encode
 from proto.recording import HistoryRecord
+from service.cli.files import DocumentFileError
 from service.cli.recording_files import open_recording
 from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ask, escaped
@@ -61,8 +63,16 @@ def command(
     wanted = Filter(node=node, edge=edge, kinds=frozenset(kinds), first=first, last=last, limit=limit or 2**60)
     if Path(recording).is_file():
         trio.run(_print_file, Path(recording), wanted, as_json)
+    elif Path(recording).exists() or _is_path(recording):
+        what = "it is no file" if Path(recording).exists() else "there is no such file"
+        raise DocumentFileError(f"{recording}: {what}")
     else:
         ask(_print_remote, recording, wanted, as_json=as_json)
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text is meant as a file, and not as the id of an execution or the name of a graph."""
+    return os.sep in text or text.endswith((".recording", ".rec"))
 
 
 async def _print_file(path: Path, wanted: Filter, as_json: bool) -> None:

@@ -78,6 +78,7 @@ def command(
         keep_recording=partial(_write_recording, record),
     )
     _require_output()
+    _require_place(record)
     report = RunReport(TellingConsole(stderr=True), verbose=verbose)
     if plan.parse_line is not None and sys.stdin.isatty():
         report.hint("Reading messages from this terminal: one a line, Ctrl-D ends them")
@@ -97,6 +98,24 @@ def command(
     sys.exit(_end(result, report))
 
 
+def _require_place(record: Path | None) -> None:
+    """Refuse to run where the recording could not be written in the end: what was done may not be done again."""
+    if record is None:
+        return
+    beside = _beside(record)
+    try:
+        beside.open("wb").close()
+        beside.unlink()
+    except OSError as error:
+        raise click.UsageError(
+            f"The recording cannot be written to {record}: {error.strerror or error}"
+        ) from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
 def _write_recording(path: Path | None, parts: Iterator[bytes]) -> None:
     """Write a recording; an existing one is replaced when the new one is whole.
 
@@ -105,7 +124,7 @@ def _write_recording(path: Path | None, parts: Iterator[bytes]) -> None:
     """
     if path is None:
         return
-    beside = path.with_name(f"{path.name}.part")
+    beside = _beside(path)
     try:
         with beside.open("wb") as file:
             for part in parts:

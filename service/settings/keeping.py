@@ -129,3 +129,11 @@ class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
             "Days that a recording is kept after it has ended.",
         ),
     ] = 0
+    replay_bytes: Annotated[
+        int,
+        Setting(
+            "REPLAY_MAX_BYTES",
+            whole_number(2**20, 2**36, "bytes"),
+            "Bytes that running a recording again may keep: of it, and of what its runs emit.",
+        ),
+    ] = _DEFAULTS.replay_bytes

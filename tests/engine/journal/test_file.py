@@ -74,7 +74,7 @@ def test_what_was_written_is_read() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "this is no recording"),
+        (b"", "it is empty"),
         (b"PK\x03\x04", "this is no recording"),
         (b"SYMBIA-RECORDING 2\n" + b"x" * 100, "has version 2; version 1 is read here"),
         (FIRST_LINE, "was cut"),
