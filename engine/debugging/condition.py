@@ -31,6 +31,9 @@ MOST_LIMITS_MET = 3
 """Values on which a condition may meet a limit of the sandbox before it is asked no more: each takes as long as an
 invocation may take at most."""
 
+CLOSE_SECONDS = 10.0
+"""The time in which what evaluates a condition is let go; as long as an execution's handlers have for that."""
+
 _GIVEN_UP = "; it is asked no more"
 
 
@@ -97,10 +100,14 @@ class Condition:
         self.failures += count
 
     async def close(self) -> None:
-        """Let go of what evaluates it, behind what it is being asked; nothing meets it from then on."""
-        async with self._turn:
-            self._is_closed = True
-            await self._handler.cleanup()
+        """Let go of what evaluates it, behind what it is being asked; nothing meets it from then on.
+
+        Also where whoever asks for that goes meanwhile.
+        """
+        with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            async with self._turn:
+                self._is_closed = True
+                await self._handler.cleanup()
 
 
 def _together(values: Sequence[bytes]) -> Sequence[bytes]:
@@ -145,11 +152,16 @@ async def open_condition(text: str, name: str, of: Surroundings) -> Condition:
         owner=of.owner,
     )
     handler = of.component.create(context)
-    outcome = await handler.initialize()
+    condition = Condition(handler)
+    try:
+        outcome = await handler.initialize()
+    except BaseException:  # whoever asked has gone
+        await condition.close()
+        raise
     if outcome.error is not None:
-        await handler.cleanup()
+        await condition.close()
         raise InvalidBreakpointError([Problem("breakpoint.condition", "when", _text(outcome.error, None))])
-    return Condition(handler)
+    return condition
 
 
 def _text(error: HandlerError, mask: Mask | None) -> str:

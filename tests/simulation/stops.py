@@ -11,7 +11,7 @@ from engine.contracts.component import Builtin
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, Message, Outcome
 from engine.debugging.condition import Surroundings
 from engine.debugging.debugger import Debugger
-from engine.errors import ConflictError
+from engine.errors import ConflictError, NotFoundError
 from engine.execution.execution import Execution
 from engine.limits import EngineLimits
 from engine.wall_clock import WallClock
@@ -134,7 +134,7 @@ class Stops:
     async def let_all_go(self) -> None:
         """Remove all breakpoints."""
         for each in self._debugger.all():
-            with contextlib.suppress(ConflictError):
+            with contextlib.suppress(ConflictError, NotFoundError):  # it may end meanwhile
                 await self._debugger.remove(each.id)
         control = self._execution.edge_control
         is_over = self._execution.finished.is_set()

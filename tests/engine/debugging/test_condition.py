@@ -8,7 +8,7 @@ import trio.testing
 
 from engine.builtin.core_expressions import FILTER
 from engine.components.sandboxed import ExpressionRunner, open_sandboxes
-from engine.contracts.component import Builtin
+from engine.contracts.component import Builtin, Component
 from engine.contracts.handler import Handler, HandlerError, Message, Outcome
 from engine.debugging.condition import Surroundings, open_condition
 from engine.documents.mask import MASK, Mask
@@ -133,6 +133,11 @@ class Alone(Handler):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.begins_seconds = 0.0
+
+    async def initialize(self) -> Outcome:
+        await trio.sleep(self.begins_seconds)
+        return Outcome()
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         self.calls.append("begun")
@@ -145,16 +150,19 @@ class Alone(Handler):
         return Outcome()
 
 
+def condition_of(alone: Alone) -> dict[str, Component]:
+    ports = Ports(inputs=(Port("in"),), outputs=(Port("out"),))
+    definition = ComponentDefinition("c", "c", "1.0.0", ports, Code("builtin"))
+    return {"symbia.core.filter": Builtin(definition, lambda _: alone)}
+
+
 async def test_a_condition_is_closed_when_nobody_asks_it_any_more(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Who is asking when its breakpoint is removed has an answer; who comes then has none."""
     del autojump_clock
     alone = Alone()
-    ports = Ports(inputs=(Port("in"),), outputs=(Port("out"),))
-    builtin = Builtin(ComponentDefinition("c", "c", "1.0.0", ports, Code("builtin")), lambda _: alone)
-    graph = document({"a": "forward", "b": "forward"})
-    async with open_debugged(graph, more={"symbia.core.filter": builtin}) as it:
+    async with open_debugged(document({"a": "forward"}), more=condition_of(alone)) as it:
         stop = await it.set(on="error", when="value")
         ask = it.debugger._breakpoints[stop].condition
         assert ask is not None
@@ -166,3 +174,26 @@ async def test_a_condition_is_closed_when_nobody_asks_it_any_more(
             nursery.start_soon(ask.judge, [b"2"])
         assert alone.calls == ["begun", "ended", "closed"]
         assert await ask.judge([b"3"]) == [False]
+
+
+async def test_who_goes_while_a_condition_is_opened_or_closed_leaves_nothing_behind(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """No guest, no memory, and no breakpoint."""
+    del autojump_clock
+    alone = Alone()
+    async with open_debugged(document({"a": "forward"}), more=condition_of(alone)) as it:
+        alone.begins_seconds = 1.0
+        with trio.move_on_after(0.5) as gone:
+            await it.set(node="a", when="value")
+        assert (gone.cancelled_caught, alone.calls, it.debugger.all()) == (True, ["closed"], [])
+        alone.calls.clear()
+        alone.begins_seconds = 0.0
+        stop = await it.set(node="a", when="value")
+        await inject(it.execution, "a:in", 1)
+        await trio.sleep(0.5)
+        with trio.move_on_after(0.1):
+            await it.debugger.remove(stop)
+        assert (alone.calls, it.debugger.all()) == (["begun", "ended", "closed"], [])
+        await it.execution.wait_quiescent()
+        assert it.journal.values("a") == [1]
