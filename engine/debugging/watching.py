@@ -170,11 +170,12 @@ class Watching(Behind):
     async def _look(self, node: CompiledNode, message: Message, found: Sequence[Breakpoint]) -> Sequence[int]:
         """Return the edges that are to be held from a message on that these breakpoints would stop."""
         sequence = message.sequence
-        if not self._control.is_unjudged(node.index, message):  # somebody has taken it in hand meanwhile
+        holding, stopped = self._before.get(sequence), self._stopped.get(node.index)
+        is_sought = bool(found or holding or stopped) or message.edge in self._steps
+        if not is_sought or not self._control.is_unjudged(node.index, message):  # somebody has it in hand now
             return ()
         for each in found:
             self._verdicts.pop((each.id, sequence), None)
-        holding = self._before.get(sequence)
         if holding is not None and not holding[1].is_placed:  # its value was changed in the same moment
             holding[1].is_placed = True
             return (message.edge,)
@@ -182,7 +183,6 @@ class Watching(Behind):
             await self.let_go(*holding, "continue")
         if holding is not None or sequence in self._released:
             return ()
-        stopped = self._stopped.get(node.index)
         if stopped is not None:  # each edge when something comes along it: a node may have ten thousand
             self._hold_queue(stopped, Queue(node.index, message.edge))
             return (message.edge,)
@@ -213,7 +213,7 @@ class Watching(Behind):
             self._stopped[node.index] = hold
         if breakpoint_.places.scope == "execution":
             await self._stand_still(hold)
-        hold.is_placed = self._control.is_unjudged(node.index, message)
+        hold.is_placed = self.waiting(hold) is message
         return () if hold.is_answered else (message.edge,)
 
     def _hold_queue(self, hold: Hold, queue: Queue) -> None:
