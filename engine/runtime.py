@@ -189,8 +189,9 @@ class Runtime:
                     nursery.start_soon(suspended.end)
 
     def _running_graphs(self) -> list[LoadedGraph]:
-        """Return the graphs of all executions under way, in the versions that those have begun with."""
-        return [execution.graph for execution in self._executions.underway.values()]
+        """Return the graphs of all executions under way, as those run them and may be taken back to."""
+        revisions = [execution.revisions for execution in self._executions.underway.values()]
+        return [each.graph for known in revisions for each in (known.present, *known.former)]
 
     # Executions
 

@@ -15,6 +15,7 @@ from engine.checkpoint.checkpoint import Checkpoint
 from engine.checkpoint.encoding import decoded, encoded
 from engine.cooperative.slices import Steps, in_slices
 from engine.durability.acceptance_log import AcceptanceLog
+from engine.durability.kept_revision import KeptRevision
 from engine.durability.outside_calls import KeptCalls
 from engine.errors import CannotGoOnError, IllegalTransitionError
 from engine.keeping.keeper import Keeper
@@ -33,11 +34,13 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
         position: the number of the last entry of the log that is in it.
         is_told_to_pause: whether it was told to pause.
         calls: the keys of its calls to the outside.
+        revision: that it ran; None for that with which it began.
     """
 
     position: int
     is_told_to_pause: bool
     calls: KeptCalls
+    revision: KeptRevision | None = None
 
 
 class CheckpointCounters(msgspec.Struct):
@@ -105,6 +108,9 @@ class Checkpoints:
         counters: of all executions.
         look: returns the execution at the moment of the first step.
         generation: returns the number of this moment, as in ``Moment``.
+
+    Attributes:
+        is_owing: whether the last one is of another revision than the execution runs.
     """
 
     def __init__(
@@ -122,6 +128,7 @@ class Checkpoints:
         self._counters = counters
         self._look = look
         self._generation = generation
+        self.is_owing = False
         self._turn = trio.Lock()
         self._is_closed = False
         self._grown = trio.Event()
@@ -177,6 +184,23 @@ class Checkpoints:
                 self._counters.failed += 1
                 raise
 
+    async def begin_alone(self) -> None:
+        """Return when none is under way; from then on only the caller takes one, by ``take_alone``."""
+        await self._turn.acquire()
+
+    async def take_alone(self) -> None:
+        """Take the first one of another revision, before ``end_alone``; raises as ``take``."""
+        self.is_owing = True
+        try:
+            await self._take()
+        except Exception:
+            self._counters.failed += 1
+            raise
+
+    def end_alone(self) -> None:
+        """Let others take some again."""
+        self._turn.release()
+
     async def close(self) -> None:
         """Take none any more, and return when none is on its way to the disk."""
         self._is_closed = True
@@ -200,6 +224,7 @@ class Checkpoints:
                 Trim(stream, first=position + 1),
             ]
         )
+        self.is_owing = False
         log.note_trim(untrimmed, untrimmed_bytes)
         self._last = (position, moment.generation)
         self._taken_seconds = began

@@ -15,14 +15,17 @@ from engine.cooperative.slices import Steps
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Moment, Progress
 from engine.durability.entries import Accepted, Called, Injected, Told, Verb, entry_of, messages_in
+from engine.durability.kept_revision import begin_with, kept_revision
 from engine.durability.outside_calls import KeptCalls, OutsideCalls
+from engine.durability.passage import Passage
 from engine.errors import CannotGoOnError, EngineError, IllegalTransitionError, InputsClosedError, NotKeptError
 from engine.execution.cutting import cut_of
 from engine.execution.endings import BEGUN, TOLD
 from engine.execution.execution import Execution
-from engine.execution.injection import Located
+from engine.execution.injection import Located, relocated
 from engine.execution.injector import charge_of
 from engine.execution.lifecycle import Command
+from engine.execution.revisions import Revision
 from engine.keeping.keeper import Keeper
 from proto.execution import ExecutionSnapshot, ExecutionState, InjectionReceipt
 
@@ -57,6 +60,7 @@ class DurableExecution(Execution):
         self.is_told_to_pause = False
         self.is_told_to_stop = False
         self.settled = trio.Event()
+        self._passage = Passage()
         self._kept_calls = KeptCalls()
         self._is_resting = False  # what is written from then on is for the next process
         self._is_going_on = False  # until what the log says is in: what fails before that is tried again later
@@ -121,11 +125,42 @@ class DurableExecution(Execution):
         self._require_living("take a checkpoint of")
         position, generation, is_told_to_pause = self.log.position, self._generation(), self.is_told_to_pause
         keys = self.calls.at_present(is_quiet=self._is_quiet())
+        revision = kept_revision(self.revisions, self.shared.handled_by)
         checkpoint = yield from cut_of(
             self.shared, self.instances, self.injector, self.edge_control, self._moment()
         )
         calls = self.calls.needed_after(checkpoint, keys)
-        return Moment(checkpoint, Progress(position, is_told_to_pause, calls), generation)
+        return Moment(checkpoint, Progress(position, is_told_to_pause, calls, revision), generation)
+
+    # Going over to another revision
+
+    async def begin_change(self) -> None:
+        await self._is_in.wait()
+        try:
+            await self._passage.close()
+            await self.checkpoints.begin_alone()
+        except BaseException:
+            self._passage.open()
+            raise
+
+    async def keep_change(self) -> None:
+        await self.checkpoints.take_alone()
+
+    async def _wait_kept(self) -> None:
+        """Return when its revision is on disk: what comes may be for nodes that the one before has not got.
+
+        Raises:
+            NotKeptError: it cannot be written.
+        """
+        await self._passage.wait_open()
+        while self.checkpoints.is_owing:
+            self._require_open()
+            await self.checkpoints.take()
+            await self._passage.wait_open()
+
+    def end_change(self) -> None:
+        self.checkpoints.end_alone()
+        self._passage.open()
 
     # Commands: each is looked at, written, and obeyed
 
@@ -141,9 +176,14 @@ class DurableExecution(Execution):
             return InjectionReceipt(0, queued=False)
         self.shared.in_flight.add(1)  # the request: the input does not end by itself while this waits for the disk
         try:
+            graph = self.graph
             await self.injector.wait_room(messages)
-            self._require_open()
-            return await self._write_and_take(messages, cause, is_final=final)
+            await self._wait_kept()
+            with self._passage.accepting():
+                self._require_open()
+                if self.graph is not graph:
+                    messages = relocated(messages, graph, self.graph)
+                return await self._write_and_take(messages, cause, is_final=final)
         finally:
             self.shared.in_flight.finish(1)
 
@@ -287,10 +327,18 @@ class DurableExecution(Execution):
         self.finished.set()
         self.settled.set()
 
-    def begin_again(self, former: ExecutionSnapshot, first_sequence: int, progress: Progress | None) -> None:
+    def begin_again(
+        self,
+        former: ExecutionSnapshot,
+        first_sequence: int,
+        progress: Progress | None,
+        revision: Revision | None = None,
+    ) -> None:
         """Be an execution that an earlier process has left, and number from there on; for before it runs."""
         self.shared.number_from(first_sequence)
         if progress is not None:
+            if progress.revision is not None and revision is not None:
+                begin_with(self.revisions, self.shared.handled_by, revision, progress.revision)
             self.is_told_to_pause = progress.is_told_to_pause
             self._kept_calls = progress.calls
         self.created_at = former.created_at

@@ -63,7 +63,7 @@ class Interrupted(msgspec.Struct, frozen=True):
     Attributes:
         owner: whose it is.
         kept: its record.
-        graph: the version of its graph that it began with, compiled anew.
+        graph: the version of its graph that it began with or was changed to, compiled anew.
         entries: of its log, from its last checkpoint on.
         last: the number of the last of them, or of the last one in the checkpoint.
         found: its last checkpoint, if there is one.
@@ -238,6 +238,9 @@ class DurableExecutions:
                 if verdict == "stop":
                     await suspended.end()
                     continue
+                if found is not None and found[0].revision is not None:  # it was changed while it ran
+                    head = msgspec.structs.replace(kept.snapshot, graph_version=found[0].revision.graph_version)
+                    kept = msgspec.structs.replace(kept, snapshot=head)
                 graph = await self._library.graph_in_version(kept.snapshot.graph_id, kept.snapshot.graph_version)
                 if suspended.id not in self._interrupted:  # somebody has ended it meanwhile
                     continue

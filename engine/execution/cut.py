@@ -55,6 +55,7 @@ class Cut:
 
     def __init__(self, shared: ExecutionShared) -> None:
         self.shared = shared
+        self.graph, self.edge_counters = shared.graph, list(shared.edges)  # they may be others when it is made
         self.now = trio.current_time()
         self.sequence = shared.present_sequence()
         self.nodes: list[NodeCut] = []

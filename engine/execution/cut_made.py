@@ -43,7 +43,7 @@ def made_of_cut(cut: Cut, head: Checkpoint) -> Steps[Checkpoint]:
     shared = cut.shared
     totals, runs = cut.outputs
     edges = []
-    for index, is_due in paced(range(len(shared.graph.edges)), _BETWEEN_YIELDS):
+    for index, is_due in paced(range(len(cut.graph.edges)), _BETWEEN_YIELDS):
         edges.append(_edge(cut, index))
         if is_due:
             yield
@@ -70,13 +70,13 @@ def made_of_cut(cut: Cut, head: Checkpoint) -> Steps[Checkpoint]:
 
 
 def _located(cut: Cut, messages: Iterable[Located]) -> Iterable[tuple[str, Message]]:
-    return [(cut.shared.graph.nodes[index].id, message) for index, message in messages]
+    return [(cut.graph.nodes[index].id, message) for index, message in messages]
 
 
 def _edge(cut: Cut, index: int) -> EdgeState:
-    edge = cut.shared.graph.edges[index]
+    edge = cut.graph.edges[index]
     sent, taken, dropped, peak = cut.edges[index]
-    blocked_seconds = cut.shared.edges[index].blocked_until(cut.now)
+    blocked_seconds = cut.edge_counters[index].blocked_until(cut.now)
     return EdgeState(
         str(edge.source),
         str(edge.target),
@@ -207,7 +207,7 @@ class _Maker:
     def groups(self) -> tuple[GroupState, ...]:
         """Return the groups, those of the arrays' own places among them."""
         states = []
-        nodes = self._cut.shared.graph.nodes
+        nodes = self._cut.graph.nodes
         index = 0
         while index < len(self._groups):  # a place may name a further one
             group = self._groups[index]

@@ -341,6 +341,19 @@ class Execution(ReadableExecution):
     async def remember(self) -> None:
         """See to it that what was just done to it by hand outlives the process, where the execution does."""
 
+    async def begin_change(self) -> None:
+        """Return when it may go over to another revision, without an await; ``end_change`` must follow."""
+
+    async def keep_change(self) -> None:
+        """See to it that the revision to which it has just gone over outlives the process, where it does itself.
+
+        Raises:
+            EngineError: it does not yet.
+        """
+
+    def end_change(self) -> None:
+        """Go on as before ``begin_change``."""
+
     async def end_input(self) -> None:
         """Do what ``complete`` does, and wait where that takes time."""
         self.complete()

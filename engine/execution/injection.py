@@ -88,6 +88,29 @@ async def locate(
     return located
 
 
+def relocated(messages: Sequence[Located], old: LoadedGraph, new: LoadedGraph) -> list[Located]:
+    """Return messages that were located in one graph as they are in another, by the names of nodes and ports.
+
+    Raises:
+        InvalidInjectionError: the other has not got the node or the port of one.
+    """
+    places: dict[tuple[int, int], tuple[int, int]] = {}
+    for node_index, message in messages:
+        if (node_index, message.port) not in places:
+            node = old.nodes[node_index]
+            asked = Injection(node.id, node.inputs[message.port], msgspec.Raw(message.value))
+            found = new.node(node.id)
+            problem = _find_problem(asked, found, new, is_first=True)
+            if problem is not None or found is None:
+                raise InvalidInjectionError([] if problem is None else [problem])
+            places[node_index, message.port] = found.index, found.input_of[asked.port]
+    return [
+        (node, msgspec.structs.replace(message, port=port))
+        for node_index, message in messages
+        for node, port in [places[node_index, message.port]]
+    ]
+
+
 async def check_value(text: bytes, limits: EngineLimits) -> Problem | None:
     """Return what forbids a value to travel along an edge: its size, its encoding, its depth."""
     return _too_large(text, limits) or await _find_problem_inside(text)

@@ -32,6 +32,8 @@ class Revision(msgspec.Struct, frozen=True):
         written: the graph in the version that the changes begin from.
         components: that take the place of those of the version, by the name that nodes give them.
         configs: that take the place of those of the version, by the paths of nodes.
+        numbers: of the versions of the components that its owner has made, by the names that nodes give them;
+            not known of one that nothing has changed.
     """
 
     graph: LoadedGraph
@@ -39,6 +41,7 @@ class Revision(msgspec.Struct, frozen=True):
     written: LoadedGraph
     components: Mapping[str, Component] = {}
     configs: Mapping[str, Mapping[str, Any]] = {}
+    numbers: Mapping[str, int] = {}
 
 
 class Revisions:
@@ -50,6 +53,7 @@ class Revisions:
     Attributes:
         number: of the present one, counted from 1.
         present: what it runs.
+        untried: what it ran before the present one, while that is on trial.
         former: what it ran before, the last one last.
         reports: of the reloads, the last one last.
         gone: the counters of nodes that were removed.
@@ -60,6 +64,7 @@ class Revisions:
     def __init__(self, present: Revision) -> None:
         self.number = 1
         self.present = present
+        self.untried: Revision | None = None
         self.former: list[Revision] = []
         self.reports: list[ReloadReport] = []
         self.gone: list[InstanceCounters] = []
@@ -73,6 +78,11 @@ class Revisions:
     def is_busy(self) -> bool:
         """True while a change is under way."""
         return self._is_busy
+
+    @property
+    def kept(self) -> Revision:
+        """The revision that outlives the process: one on trial does not."""
+        return self.untried or self.present
 
     def begin(self) -> None:
         """Take note that a change begins; ``end`` must follow."""

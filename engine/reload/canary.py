@@ -14,7 +14,7 @@ from typing import Literal
 
 import trio
 
-from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.contracts.handler import Handler, HandlerError, Message, Outcome, Snapshot
 from engine.counters.counters import InstanceCounters
 from engine.execution.failure import handler_error
 from proto.reload import CanaryReport, CanaryTerms
@@ -190,6 +190,10 @@ class Tried(Handler):
 
     def state(self) -> Mapping[str, bytes]:
         return self.winner.state()
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        """Return what the version keeps that a restart would run: the old one, until the new one has won."""
+        return (self._new if self._book.verdict == "stays" else self._old).snapshot(now)
 
     def held_bytes(self) -> int:
         return self._new.held_bytes() + self._old.held_bytes()

@@ -16,7 +16,7 @@ from engine.reload.canary import TrialBook, Tried
 from engine.reload.plan import NodeFacts, make_plan, named_edges
 from engine.reload.rehearsal import rehearse
 from engine.reload.switch import RefusedError, Switch, composition, fits, is_looked_at
-from engine.reload.target import find_revision
+from engine.reload.target import find_revision, numbers_of
 from proto.problem import Problem
 from proto.reload import CanaryTerms, Consistency, ReloadPlan, ReloadReport, ReloadRequest, ReloadState
 
@@ -28,7 +28,12 @@ def reloader_of(execution: Execution, library: Library) -> "Reloader":
     """Return who changes an execution."""
     found = execution.revisions.reloader
     if not isinstance(found, Reloader):
-        found = execution.revisions.reloader = Reloader(execution, partial(find_revision, execution, library))
+        revisions = execution.revisions
+        if not revisions.present.numbers:  # a restart goes back to it where the next one is on trial
+            revisions.present = msgspec.structs.replace(
+                revisions.present, numbers=numbers_of(execution.graph, library)
+            )
+        found = revisions.reloader = Reloader(execution, partial(find_revision, execution, library))
     return found
 
 
@@ -145,11 +150,6 @@ class Reloader:
             canary=request.canary,
         )
         problems = [*plan.problems]
-        if execution.is_durable:
-            message = (
-                "It goes on after a restart from what it began with, so it cannot be changed; start another one"
-            )
-            problems.append(Problem("reload.durable", "", message))
         if not is_same_shape and is_looked_at(execution):
             message = "Edges are held, or breakpoints set; nodes and edges can come and go when that is over"
             problems.append(Problem("reload.edges_held", "graph", message))
@@ -237,7 +237,7 @@ class Reloader:
             self._close(number, "refused", str(refusal), execution.revisions.mask_with(following))
         else:
             if book is None:
-                self._close(number, "done")
+                self._close(number, "done", switch.unkept)
             else:
                 self._trial = _Trial(book, number, before, execution.shared.mask)
                 self._tell(self._updated(number, "trial"))
@@ -250,10 +250,13 @@ class Reloader:
 
     def _open_book(self, terms: CanaryTerms, number: int) -> TrialBook:
         def decided() -> None:
+            if book.verdict == "stays":
+                self._revisions.untried = None
             if self._trial is not None and self._trial.number == number:
                 self._execution.spawn(self._end_trial)
 
-        return TrialBook(terms, decided)
+        book = TrialBook(terms, decided)
+        return book
 
     async def _end_trial(self) -> None:
         """Let the version that has won go on alone."""
@@ -278,11 +281,13 @@ class Reloader:
                 queues={},
                 canary=None,
             )
-            await Switch(execution, following, plan, queues={}, ready=ready).run()
+            switch = Switch(execution, following, plan, queues={}, ready=ready)
+            await switch.run()
         except RefusedError as refusal:  # the winner goes on all the same, with the other one beside it
             self._end_with(trial, "failed", f"{trial.book.reason}; {refusal}")
         else:
-            self._end_with(trial, "done" if has_won else "rolled-back", trial.book.reason)
+            reason = "; ".join(filter(None, (trial.book.reason, switch.unkept)))
+            self._end_with(trial, "done" if has_won else "rolled-back", reason)
         finally:
             revisions.end()
 

@@ -23,6 +23,7 @@ from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.chain import Chain, Link
 from engine.contracts.groups import PRESENT
 from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.errors import EngineError
 from engine.execution.build import form_chain, join_handlers
 from engine.execution.chained import ChainedInstances
 from engine.execution.execution import Execution
@@ -88,6 +89,8 @@ class Switch:
         self._is_whole = not fits(self._old, self._new)
         self._ready = ready
         self._heirs = {node_id: Heirs(handlers) for node_id, handlers in ready.items()}
+        self.unkept = ""  # why a restart would go back
+        self._is_swapped = False
         self._halted: list[Instance] = []
         self._retired: list[tuple[Instance, Handler]] = []
 
@@ -107,14 +110,16 @@ class Switch:
                 await execution.injector.hold_back()
             try:
                 await self._prepare()
+                await self._change()
             except BaseException as error:
-                if isinstance(error, RefusedError):
+                if self._is_swapped:
+                    self._clean_up()
+                elif isinstance(error, RefusedError):
                     await self._go_on(self._halted)
-                await self._discard_heirs()
+                if not self._is_swapped:
+                    await self._discard_heirs()
                 raise
-            lost = self._swap()
             try:
-                self._drop(lost)
                 with execution.shared.gate.passing():
                     await self._form_chains()
                 await self._go_on([execution.instances[index] for index in self._begun])
@@ -141,7 +146,19 @@ class Switch:
             raise
         except Exception as error:
             raise RefusedError(f"Internal error: {error!r}") from error
-        self._require_free_edges()  # once more: handlers have taken their time to begin
+
+    async def _change(self) -> None:
+        """Swap; where the execution outlives the process, the revision is on disk before anything of it runs."""
+        execution = self._execution
+        await execution.begin_change()
+        try:
+            self._require_free_edges()  # once more: handlers have taken their time to begin
+            self._drop(self._swap())
+            await execution.keep_change()
+        except EngineError as error:
+            self.unkept = f"It is not on disk yet, and a restart would go back to the revision before: {error}"
+        finally:
+            execution.end_change()
 
     def _clean_up(self) -> None:
         """Let the old handlers free what they have; nobody waits for that but the end of the execution."""
@@ -332,9 +349,15 @@ class Switch:
             node.index for node in self._new.nodes if node.id in halted or self._changes[node.id] == "added"
         ]
         execution.instances[:] = instances
+        execution.revisions.untried = self._untried()
         execution.run_revision(self._following)
         self._say_who_handles()
+        self._is_swapped = True
         return lost
+
+    def _untried(self) -> Revision | None:
+        """Return the present revision where the next one is on trial, and has not won yet."""
+        return None if self._book is None or self._book.verdict == "stays" else self._execution.revisions.present
 
     def _say_who_handles(self) -> None:
         """Take note, and tell, of the versions that handle the messages of the changed nodes from now on."""

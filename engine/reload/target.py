@@ -1,7 +1,9 @@
 """The revision that a reload asks for, found and compiled; nothing runs yet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from engine.compile.execution_values import fill_graph
 from engine.compile.loaded_graph import LoadedGraph
@@ -31,27 +33,61 @@ async def find_revision(execution: Execution, library: Library, request: ReloadR
     written, components, configs = present.written, dict(present.components), dict(present.configs)
     if request.graph is not None:
         number = None if request.graph == "latest" else int(request.graph)
-        written, components, configs = await library.compiled_version(execution.graph_id, number), {}, {}
+        written = await library.compiled_version(execution.graph_id, number)
+        components, configs = {}, {}
     components |= _components(written, library, request.components)
     configs |= request.configs
-    graph = written
-    if components or configs:
-        surroundings = library.vault.of(written.owner)
-        graph = await recompose(written, components, configs, library.limits, execution.timestamp, surroundings)
-    return await _filled(execution, library, graph, written, components, configs)
+    return await _made(written, components, configs, library, execution.parameters, execution.timestamp)
 
 
-async def _filled(
-    execution: Execution,
+async def found_again(
+    written: LoadedGraph,
+    numbers: Mapping[str, int],
+    configs: Mapping[str, Mapping[str, Any]],
     library: Library,
-    graph: LoadedGraph,
+    parameters: Mapping[str, msgspec.Raw],
+    timestamp: Callable[[], str],
+) -> Revision:
+    """Return the revision that an execution of an earlier process has run.
+
+    Args:
+        written: the version of the graph that its changes begin from.
+        numbers: of the versions of components that its owner has made, by the names that nodes give them.
+        configs: that take the place of those.
+        library: has the components.
+        parameters: that the execution was given.
+        timestamp: the present wall time, ISO 8601 in UTC.
+
+    Raises:
+        EngineError: it cannot be put together again.
+    """
+    components = {
+        name: library.component_version(base_of(name), number, owner=written.owner)
+        for name, number in numbers.items()
+    }
+    return await _made(written, components, configs, library, parameters, timestamp)
+
+
+async def _made(
     written: LoadedGraph,
     components: Mapping[str, Component],
     configs: Mapping[str, Mapping[str, Any]],
+    library: Library,
+    parameters: Mapping[str, msgspec.Raw],
+    timestamp: Callable[[], str],
 ) -> Revision:
-    surroundings = library.vault.of(graph.owner)
-    values = await fill_graph(graph, execution.parameters, surroundings, library.limits)
-    return Revision(graph, values, written, components, configs)
+    graph, surroundings = written, library.vault.of(written.owner)
+    if components or configs:
+        graph = await recompose(written, components, configs, library.limits, timestamp, surroundings)
+    values = await fill_graph(graph, parameters, surroundings, library.limits)
+    return Revision(graph, values, written, components, configs, numbers_of(graph, library))
+
+
+def numbers_of(graph: LoadedGraph, library: Library) -> dict[str, int]:
+    """Return the numbers of the versions of its owner's components that a graph runs, by their names in it."""
+    named = {node.definition.component: node.component for node in graph.nodes}
+    numbers = {name: library.number_of(component, graph.owner) for name, component in named.items()}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _components(

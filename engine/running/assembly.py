@@ -67,6 +67,7 @@ class Assembly:
 
     Attributes:
         chaining: as above.
+        clock: as above.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Assembly:
         self._library = library
         self._keeper = keeper
         self._durable = durable
-        self._clock = clock
+        self.clock = clock
         self._workers = workers
         self._observers = observers
 
@@ -162,7 +163,7 @@ class Assembly:
             "completion": way.completion,
             "timeout_ms": way.timeout_ms,
             "observers": self._observers,
-            "clock": self._clock,
+            "clock": self.clock,
             "chaining": self.chaining,
             "workers": self._workers,
             "account": account,

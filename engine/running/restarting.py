@@ -13,12 +13,14 @@ from engine.durability.checkpoints import DurabilityStatistics
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import Interrupted
 from engine.execution.lifecycle import TERMINAL
+from engine.execution.revisions import Revision
 from engine.history import Finished
 from engine.journal.recordings import Recordings
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import EXECUTION, cut_off, execution_in, record_of_execution
 from engine.library import Library
 from engine.memory.starvation import Spawn
+from engine.reload.target import found_again
 from engine.restoring import Restored
 from engine.running.assembly import Assembly, refuse_heavy
 from engine.running.executions import Executions
@@ -88,10 +90,18 @@ class Restarting:
         graph, kept = interrupted.graph, interrupted.kept
         way = kept.durable
         assert way is not None  # noqa: S101 - it was taken for a durable one
-        values = await self._assembly.beginning_again(graph, way)
+        progress, checkpoint = interrupted.found or (None, None)
+        revision: Revision | None = None
+        if progress is not None and progress.revision is not None:
+            changes, library, clock = progress.revision, self._library, self._assembly.clock
+            revision = await found_again(
+                graph, changes.components, changes.configs, library, way.parameters, clock.timestamp
+            )
+            graph, values = revision.graph, revision.values
+        else:
+            values = await self._assembly.beginning_again(graph, way)
         self._durable.let_go(kept.snapshot.id)
         account = self._assembly.open_account(graph, (), values.used_bytes)
-        progress, checkpoint = interrupted.found or (None, None)
         if progress is not None and checkpoint is not None:  # the command counts, and not how far it had come
             checkpoint = msgspec.structs.replace(checkpoint, is_paused=progress.is_told_to_pause)
         try:
@@ -111,7 +121,7 @@ class Restarting:
             account.close()
             raise
         assert isinstance(execution, DurableExecution)  # noqa: S101 - as it was asked for
-        execution.begin_again(kept.snapshot, way.first_sequence, progress)
+        execution.begin_again(kept.snapshot, way.first_sequence, progress, revision)
         self._executions.underway[execution.id] = execution
         self._spawn(partial(self._executions.run, execution, account))
         await execution.go_on(interrupted.entries, drain=interrupted.verdict == "drain")

@@ -5,6 +5,7 @@ from random import Random
 import httpx
 import trio
 
+from tests.crash.graphs import PASS_ON, TALLY
 from tests.crash.judge import Sent
 
 AT_ONCE = (1, 1, 1, 2, 10, 50)
@@ -63,5 +64,23 @@ async def command(http: httpx.AsyncClient, execution_ids: list[str], random: Ran
             await http.post(f"/api/executions/{execution}/pause")
             await trio.sleep(random.random() * 0.05)
             await http.post(f"/api/executions/{execution}/resume")
+    except httpx.HTTPError:
+        return
+
+
+async def change(http: httpx.AsyncClient, execution_ids: list[str], random: Random) -> None:
+    """Let executions go over to other versions of their components, and back, until the service is gone."""
+    try:
+        while True:
+            await trio.sleep(random.random() * 0.5)
+            component = random.choice((TALLY, PASS_ON))
+            version = {**component, "version": f"1.{random.randrange(1_000)}.0"}
+            await http.put(f"/api/components/{component['id']}", json=version)
+            place = f"/api/executions/{random.choice(execution_ids)}"
+            consistency = random.choice(("none", "message"))
+            asked = {"components": {component["id"]: None}, "consistency": consistency}
+            await http.post(f"{place}/reload", json=asked)
+            if random.random() < 0.3:
+                await http.post(f"{place}/rollback")
     except httpx.HTTPError:
         return

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import trio
 
-from tests.crash.clients import Client, command
+from tests.crash.clients import Client, change, command
 from tests.crash.faults import Fault, built_slow_disk, chosen
 from tests.crash.graphs import COMPONENTS, GRAPHS
 from tests.crash.judge import complaints
@@ -120,6 +120,8 @@ class Crash:
                     nursery.start_soon(each.inject, http, 0.01)
             commands = Random(self._random.random())
             nursery.start_soon(command, http, list(executions.values()), commands)
+            changes = Random(self._random.random())
+            nursery.start_soon(change, http, list(executions.values()), changes)
             with trio.move_on_after(_FIRST_SECONDS):
                 await _some_acknowledged([client for group in clients.values() for client in group])
             await trio.sleep(seconds)
