@@ -18,17 +18,12 @@ from types import MappingProxyType
 
 import trio
 
-from engine.compile.chains import links_of
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
-from engine.contracts.chain import Chain, Link
 from engine.contracts.groups import PRESENT
 from engine.contracts.handler import Handler, HandlerError, Message, Outcome
 from engine.errors import EngineError
-from engine.execution.build import form_chain, join_handlers
-from engine.execution.chained import ChainedInstances
 from engine.execution.execution import Execution
 from engine.execution.grouped_shared import GroupedShared
-from engine.execution.inbox import Inbox
 from engine.execution.instance import Instance
 from engine.execution.masking import masked_line
 from engine.execution.node_tasks import clean_up_after
@@ -36,6 +31,7 @@ from engine.execution.revisions import Revision
 from engine.execution.watched import is_watched, watch_alike
 from engine.reload.beginning import begun, inherited
 from engine.reload.canary import TrialBook, Tried, mean_latency_seconds
+from engine.reload.chains import form_chains, left_chains
 from engine.reload.plan import Composition, does_same_work, edge_keys
 from engine.reload.rewiring import Rewiring
 from proto.reload import HandledBy, NodeChange, ReloadPlan
@@ -121,7 +117,7 @@ class Switch:
                 raise
             try:
                 with execution.shared.gate.passing():
-                    await self._form_chains()
+                    await form_chains(execution, self._begun, self._chains)
                 await self._go_on([execution.instances[index] for index in self._begun])
             finally:
                 self._clean_up()
@@ -325,7 +321,7 @@ class Switch:
         execution, shared = self._execution, self._execution.shared
         halted = {instance.node.id for instance in self._halted}
         former = {instance.node.id: instance for instance in execution.instances}
-        self._chains = self._left_chains()
+        self._chains = left_chains(self._halted)
         lost: list[Message] = []
         if self._is_whole:
             rewiring = Rewiring(shared, execution.injector, self._old, self._new)
@@ -411,55 +407,6 @@ class Switch:
             shared.note_lost(lost)
             shared.in_flight.finish(len(lost))
 
-    # Chains
-
-    def _left_chains(self) -> dict[tuple[object, ...], Chain]:
-        """Return the chains of the halted nodes, by their handlers and links; each is used again or dissolved."""
-        found: dict[int, ChainedInstances] = {}
-        for instance in self._halted:
-            if isinstance(instance.chained, ChainedInstances):
-                found[id(instance.chained)] = instance.chained
-        chains = {}
-        for chained in found.values():
-            handlers = [member.handlers[0] for member in chained.members if isinstance(member, Instance)]
-            key = _chain_key(handlers, chained.links)
-            chain = chained.hand_on()
-            if chain is not None:
-                chains[key] = chain
-        return chains
-
-    async def _form_chains(self) -> None:
-        """Let nodes run as one that may: by the chain that they had, or by a new one where its guest opens."""
-        execution, graph = self._execution, self._new
-        begun = set(self._begun)
-        wanted = [chain for chain in graph.chains if begun.issuperset(chain)] if execution.maker.chaining else []
-        formed: list[tuple[tuple[int, ...], tuple[Link, ...], Chain]] = []
-        fresh: list[tuple[tuple[int, ...], tuple[Link, ...]]] = []
-        for nodes in wanted:
-            if any(type(execution.shared.inboxes[index]) is not Inbox for index in nodes):
-                continue  # somebody holds an edge there, or looks at its messages
-            instances = [execution.instances[index] for index in nodes]
-            if any(isinstance(each.handlers[0], Tried) or is_watched(each) for each in instances):
-                continue
-            links = links_of(graph.nodes, nodes)
-            chain = self._chains.pop(
-                _chain_key([execution.instances[each].handlers[0] for each in nodes], links), None
-            )
-            if chain is None:
-                fresh.append((nodes, links))
-            else:
-                formed.append((nodes, links, chain))
-        for chain in self._chains.values():
-            chain.dissolve()
-        for nodes, links in fresh:
-            chain = join_handlers(graph, nodes, links, execution.instances)
-            if await chain.open_again():
-                formed.append((nodes, links, chain))
-            else:
-                chain.dissolve()
-        for nodes, links, chain in formed:
-            form_chain(chain, nodes, links, execution.instances, execution.shared)
-
 
 def fits(old: LoadedGraph, new: LoadedGraph) -> bool:
     """Return whether nodes and edges of two graphs have the same indices, and the nodes the same ports."""
@@ -482,19 +429,6 @@ def is_looked_at(execution: Execution) -> bool:
 def composition(revision: Revision) -> Composition:
     """Return what a revision runs."""
     return Composition(revision.graph, revision.values)
-
-
-def _chain_key(handlers: Sequence[Handler], links: Sequence[Link]) -> tuple[object, ...]:
-    """Return what tells a chain from all that do other work: its handlers, and how they feed each other."""
-    ways = tuple(
-        (
-            link.rank,
-            link.unheard,
-            tuple((o.port, o.is_told, tuple(way[:3] for way in o.ways)) for o in link.outlets),
-        )
-        for link in links
-    )
-    return (*map(id, handlers), ways)
 
 
 def _require_none(node: CompiledNode, what: str, error: HandlerError | None) -> None:
