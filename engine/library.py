@@ -188,7 +188,7 @@ class Library:
 
     def number_of(self, component: Component, owner: str) -> int | None:
         """Return the number of a component's version; None of a built-in one, or where it is not kept."""
-        history = self._own.history(owner, component.definition.id)
+        history = self._own.versions.history(owner, component.definition.id)
         return next((each.number for each in reversed(history) if each.content is component), None)
 
     async def unregister_component(

@@ -4,12 +4,12 @@ It is written together with the checkpoint, and so is that of the revision, or o
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from engine.errors import CannotGoOnError
 from engine.execution.revisions import Revision, Revisions
+from proto.codec import encode
 from proto.reload import HandledBy
 
 
@@ -20,14 +20,15 @@ class KeptRevision(msgspec.Struct, frozen=True, array_like=True):
         number: of the revision, counted from 1.
         graph_version: the number of the graph's version that its changes begin from.
         components: numbers of the versions of the owner's components, by the names that nodes give them.
-        configs: that take the place of those, by the paths of nodes, as they were written.
+        configs: that take the place of those of the version, by the paths of nodes, as they were written: JSON,
+            which has larger numbers than the record.
         handled_by: of the nodes that were changed: the author's version, and the revision in which it began.
     """
 
     number: int
     graph_version: int
     components: Mapping[str, int]
-    configs: Mapping[str, Mapping[str, Any]]
+    configs: bytes
     handled_by: Mapping[str, tuple[str, int]]
 
 
@@ -41,7 +42,7 @@ def kept_revision(revisions: Revisions, handled_by: Mapping[str, HandledBy]) -> 
         revisions.number,
         kept.written.number,
         dict(kept.numbers),
-        dict(kept.configs),
+        encode(kept.configs),
         {node_id: (by.version, by.revision) for node_id, by in handled_by.items() if by.revision != untried},
     )
 

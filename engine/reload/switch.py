@@ -12,7 +12,8 @@ Until the swap nothing of the old revision has changed, but that removed nodes h
 the swap itself is done without an await. So whatever is refused before leaves all as it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
 
@@ -21,7 +22,6 @@ import trio
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.groups import PRESENT
 from engine.contracts.handler import Handler, HandlerError, Message, Outcome
-from engine.errors import EngineError
 from engine.execution.execution import Execution
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.instance import Instance
@@ -150,11 +150,18 @@ class Switch:
         try:
             self._require_free_edges()  # once more: handlers have taken their time to begin
             self._drop(self._swap())
-            await execution.keep_change()
-        except EngineError as error:
-            self.unkept = f"It is not on disk yet, and a restart would go back to the revision before: {error}"
+            with self._noting_what_is_not_kept():
+                await execution.keep_change()
         finally:
             execution.end_change()
+
+    @contextmanager
+    def _noting_what_is_not_kept(self) -> Iterator[None]:
+        """Go on where the next revision cannot be written: the one before is gone from memory already."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a fault of ours, too, is one of the checkpoint alone
+            self.unkept = f"It is not on disk yet, and a restart would go back to the revision before: {error}"
 
     def _clean_up(self) -> None:
         """Let the old handlers free what they have; nobody waits for that but the end of the execution."""

@@ -5,6 +5,7 @@ can go on, is in ``engine.durability``.
 """
 
 from functools import partial
+from typing import Any
 
 import msgspec
 import trio
@@ -24,6 +25,7 @@ from engine.reload.target import found_again
 from engine.restoring import Restored
 from engine.running.assembly import Assembly, refuse_heavy
 from engine.running.executions import Executions
+from proto.codec import decode_as
 
 SUSPENSION_SECONDS = 5.0
 """The time for last checkpoints at the end of a runtime; what has none by then repeats more after a restart."""
@@ -94,8 +96,9 @@ class Restarting:
         revision: Revision | None = None
         if progress is not None and progress.revision is not None:
             changes, library, clock = progress.revision, self._library, self._assembly.clock
+            configs = decode_as(changes.configs, dict[str, dict[str, Any]])
             revision = await found_again(
-                graph, changes.components, changes.configs, library, way.parameters, clock.timestamp
+                graph, changes.components, configs, library, way.parameters, clock.timestamp
             )
             graph, values = revision.graph, revision.values
         else:

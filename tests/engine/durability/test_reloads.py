@@ -49,7 +49,9 @@ async def test_a_component_and_a_configuration_go_on_as_they_were_changed(tmp_pa
         execution = await durable(runtime, document({"n0": "own.sum", "wait": "symbia.core.delay"}))
         await send(execution, "n0", [1])
         await runtime.library.replace_component("own.sum", component("own.sum", "2", SUM))
-        report = await reload(execution, components={"own.sum": 2}, configs={"wait": {"ms": 7}})
+        report = await reload(
+            execution, components={"own.sum": 2}, configs={"wait": {"ms": 7}, "n0": {"large": 10**30}}
+        )
         assert (report.state, report.reason) == ("done", "")
         await send(execution, "n0", [2])
         await runtime.library.replace_component("own.sum", component("own.sum", "3", SUM))
