@@ -42,7 +42,7 @@ def cut_of(
         head,
         sequence=cut.sequence,
         flushed=flushed,
-        held_edges=tuple((graph.nodes[node].id, edge) for node, edge in edge_control.held()),
+        held_edges=tuple((graph.nodes[node].id, edge) for node, edge in edge_control.held_by_hand()),
         processed=head.processed + cut.processed,
     )
     return made_of_cut(cut, head)

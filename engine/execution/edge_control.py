@@ -223,6 +223,10 @@ class EdgeControl:
         """Return the edges that are held."""
         return [Queue(node, edge) for node, inbox in self._inboxes.items() for edge in inbox.held_edges]
 
+    def held_by_hand(self) -> Sequence[Queue]:
+        """Return the edges that somebody holds by name; breakpoints may hold others."""
+        return [queue for queue in self.held() if queue in self._by_hand]
+
     @property
     def controlled(self) -> Sequence[int]:
         """The indices of the nodes of which an edge is held, or whose messages are judged."""
