@@ -31,7 +31,7 @@ from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History, Suspended
 from engine.journal.head import Circumstances, described
-from engine.journal.recorder import Recorder
+from engine.journal.recorder import SEGMENT_BYTES, Recorder
 from engine.journal.recordings import Recordings
 from engine.library import Library
 from engine.memory.ledger import Account
@@ -542,10 +542,16 @@ async def stop_if_running(execution: Execution, *, drain: bool = False) -> None:
         return
 
 
-def begin_recording(recordings: Recordings, execution: Execution, circumstances: Circumstances) -> None:
-    """Take note of what happens in an execution from now on."""
+def begin_recording(
+    recordings: Recordings, execution: Execution, circumstances: Circumstances, *, flight_bytes: int = 0
+) -> None:
+    """Take note of what happens in an execution from now on.
+
+    With ``flight_bytes`` only the latest is kept, and only where the execution fails.
+    """
     shared = execution.shared
-    recording = recordings.open(execution.id, execution.owner, circumstances)
+    begin = recordings.take_off if flight_bytes else recordings.open
+    recording = begin(execution.id, execution.owner, circumstances)
     recording.speaks_of(execution.id, execution.graph, circumstances)
     recorder = Recorder(
         circumstances.level,
@@ -554,6 +560,8 @@ def begin_recording(recordings: Recordings, execution: Execution, circumstances:
         recording.keep,
         mask=shared.mask,
         describe=partial(described, execution.id, circumstances),
+        segment_bytes=min(SEGMENT_BYTES, flight_bytes // 4) if flight_bytes else SEGMENT_BYTES,
     )
     shared.record(recorder)
-    recordings.begin(recorder, recording, shared.record_no_more)
+    keep = recordings.fly if flight_bytes else recordings.begin
+    keep(recorder, recording, shared.record_no_more)

@@ -114,6 +114,10 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     recording_days: float = 0
     """Days that a recording is kept after it has ended; 0 for no bound."""
 
+    flight_recorder_bytes: int = 0
+    """Bytes of the latest records of each execution whose recording nobody has asked for, which are kept when it
+    fails; 0 for none. What it costs stands in docs/performance.md."""
+
     replay_bytes: int = 256 * 1024 * 1024
     """Bytes that a replay keeps of a recording and of what its runs emit, in a process of its own."""
 

@@ -19,7 +19,7 @@ from engine.memory.ledger import Account
 from proto.graph import Recording as Level
 from proto.recording import RecordingSummary
 
-Why = Literal["", "ended", "stopped", "too large", "no memory", "cut off", "lost"]
+Why = Literal["", "ended", "stopped", "too large", "no memory", "cut off", "lost", "failed"]
 """The reason why nothing more is noted; empty while something is."""
 
 CHUNK_OVERHEAD_BYTES = 200
@@ -240,6 +240,12 @@ class Recording:
         """Let go of chunks that are in the store: all up to the one whose last record has this number."""
         while self.chunks and self.chunks[0].last <= last:
             self._let_go(self.chunks.popleft())
+
+    def goes_to(self, write: "Callable[[Recording, Chunk], bool]") -> None:
+        """Let what is in memory go to the store."""
+        for chunk in list(self.chunks):
+            if not write(self, chunk):
+                self.lose(chunk)
 
     def end(self, why: Why, now_ms: int) -> None:
         """Note nothing more."""

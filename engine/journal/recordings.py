@@ -14,6 +14,7 @@ import trio
 
 from engine.cooperative.slices import Breaks
 from engine.errors import RecordingNotFoundError
+from engine.journal.flights import Flights
 from engine.journal.head import Circumstances, Head, decode_head
 from engine.journal.recorder import Chunk, Recorder
 from engine.journal.recording import Recording, Why
@@ -64,6 +65,7 @@ class Recordings:
         self._has_come = trio.Event()
         self._writer = None if store is None else RecordingWriter(store, clock, complain, self._wake)
         self._recorders: dict[str, Recorder] = {}
+        self._flights = Flights()
         self._has_written = trio.Event()
 
     def charge(self, ledger: Ledger) -> None:
@@ -98,6 +100,7 @@ class Recordings:
 
     def open(self, recording_id: str, owner: str, circumstances: Circumstances) -> Recording:
         """Return a new recording, in place of an earlier one; nothing is noted yet."""
+        self._flights.end(recording_id)
         if recording_id in self._by_id:
             self._forget(self._by_id[recording_id])
         return Recording(
@@ -110,8 +113,44 @@ class Recordings:
             None if self._writer is None else self._writer.write,
         )
 
+    @property
+    def flight_bytes(self) -> int:
+        """The bytes that are kept of an execution which nobody records; 0 for none."""
+        return self._limits.flight_recorder_bytes
+
+    def take_off(self, execution_id: str, owner: str, circumstances: Circumstances) -> Recording:
+        """Return a recording that is kept only where its execution fails (:meth:`land`)."""
+        return Recording(
+            execution_id,
+            owner,
+            circumstances.level,
+            circumstances.began_ms,
+            self._limits.flight_recorder_bytes,
+            self._ledger.account(owner),
+        )
+
+    def fly(self, recorder: Recorder, recording: Recording, detach: Callable[[], None]) -> None:
+        """Let the latest of a recorder's chunks be kept in memory."""
+        self._flights.begin(recorder, recording, detach, self.now_ms)
+
+    def land(self, execution_id: str) -> None:
+        """Keep what was noted of an execution that has failed, though nobody had asked for it."""
+        recording = self._flights.land(execution_id)
+        if recording is None:
+            return
+        if execution_id in self._by_id:
+            self._forget(self._by_id[execution_id])
+        self._by_id[recording.id] = recording
+        recording.note_figures = partial(self._keep_head, recording)
+        if self._writer is not None:
+            recording.goes_to(self._writer.write)
+        self._keep_head(recording)
+        self._enforce(recording.owner)
+        self._wake()
+
     def end(self, recording_id: str, why: Why) -> None:
         """Note nothing more, where something is noted."""
+        self._flights.end(recording_id)
         recording = self._by_id.get(recording_id)
         if recording is not None and recording.is_open:
             recording.seal()

@@ -94,6 +94,8 @@ class Executions:
         try:
             await execution.run()
         finally:
+            if execution.state is ExecutionState.FAILED:
+                self._recordings.land(execution.id)
             self._recordings.end(execution.id, "ended")
             del self.underway[execution.id]
             self.totals.close(execution)

@@ -151,7 +151,11 @@ class Starting:
     def _record(self, execution: Execution, options: ExecuteOptions, way: KeptBeginning) -> None:
         """Let note be taken of an execution from its start, if that was asked for."""
         level = options.recording or execution.graph.definition.recording
-        if level is not msgspec.UNSET and level != "off":
+        flight_bytes = 0
+        if level is msgspec.UNSET:
+            flight_bytes = self._recordings.flight_bytes
+            level = "full" if flight_bytes else "off"
+        if level != "off":
             circumstances = Circumstances(
                 level=level,
                 began_ms=self._recordings.now_ms(),
@@ -162,4 +166,4 @@ class Starting:
                 is_chained=self._assembly.chaining,
                 **surroundings_of(execution.graph, self._library.vault.of(execution.owner)),
             )
-            begin_recording(self._recordings, execution, circumstances)
+            begin_recording(self._recordings, execution, circumstances, flight_bytes=flight_bytes)

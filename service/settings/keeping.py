@@ -129,6 +129,17 @@ class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
             "Days that a recording is kept after it has ended.",
         ),
     ] = 0
+    flight_recorder_bytes: Annotated[
+        int,
+        Setting(
+            "FLIGHT_RECORDER_BYTES",
+            whole_number(0, 2**30, "bytes, 0 for none"),
+            (
+                "Bytes of the latest records of each execution for which no recording was chosen, kept as one "
+                "when it fails. It costs as much as a full recording."
+            ),
+        ),
+    ] = _DEFAULTS.flight_recorder_bytes
     replay_bytes: Annotated[
         int,
         Setting(

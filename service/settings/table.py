@@ -133,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             owner_recording_bytes=self.keeping.owner_recording_bytes,
             recording_days=self.keeping.recording_days,
             replay_bytes=self.keeping.replay_bytes,
+            flight_recorder_bytes=self.keeping.flight_recorder_bytes,
             memory_bytes=self.memory.max_bytes,
             owner_memory_bytes=self.memory.org_max_bytes,
             sandbox_memory_bytes=self.memory.sandbox_bytes,
