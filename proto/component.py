@@ -156,6 +156,7 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
         category: ``core``, ``io``, ``data`` or the author's own.
         description: one sentence for people.
         config: each configuration key.
+        source: whether it produces by itself: its ``next`` is asked for more as long as there is room.
         validate: whether values are always checked against the schemas of the ports.
         stateless: whether no invocation depends on another, so that a node may run several at once; ``setState``
             is an error then.
@@ -171,3 +172,4 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     config: dict[str, ConfigField] = {}
     stateless: bool = False
     validate: bool = False
+    source: bool = False

@@ -36,6 +36,7 @@ from engine.builtin.io_plain import COLLECT, IO_DELAY, IO_LOG, IO_PASSTHROUGH
 from engine.builtin.logic_filter_switch import FIELD_FILTER, SWITCH
 from engine.builtin.routine_steps import ROUTINE_STEPS
 from engine.builtin.sink_metric_log import sinks
+from engine.builtin.source_generate import GENERATE
 from engine.builtin.source_timer import TIMER
 from engine.builtin.state_join import JOIN
 from engine.builtin.state_latest import LATEST
@@ -101,6 +102,7 @@ def builtins(
         JOIN,
         WINDOW,
         ROLLUP,
+        GENERATE,
         TIMER,
         *sinks(sink or KeptSink()),
         *ROUTINE_STEPS,

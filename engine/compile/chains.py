@@ -16,7 +16,7 @@ import msgspec
 
 from engine.compile.loaded_graph import CompiledNode, Target
 from engine.contracts.chain import Chainable, Link, Outlet, Way
-from engine.contracts.component import Builtin
+from engine.contracts.component import Builtin, produces
 from engine.cooperative.slices import Steps, paced
 from proto.graph import InboxOptions
 
@@ -260,6 +260,7 @@ def _may_be_in_chain(node: CompiledNode) -> bool:
         definition.concurrency == 1
         and definition.on_error != "retry"
         and node.schemas is None
+        and not produces(node.component)
         and outlets <= CHAIN_OUTLETS
         and ways <= CHAIN_WAYS
     )

@@ -29,7 +29,15 @@ from engine.compile.template import GraphTemplate, try_out
 from engine.compile.validation import CheckedGraph, check_graph
 from engine.compile.warnings import find_warnings
 from engine.components.lookup import Resolution
-from engine.contracts.component import Builtin, Component, PortIndex, input_names, own_lanes_of
+from engine.contracts.component import (
+    Builtin,
+    Component,
+    PortIndex,
+    input_names,
+    is_source,
+    own_lanes_of,
+    produces,
+)
 from engine.contracts.lanes import port_lanes
 from engine.contracts.surroundings import NOTHING_AROUND, Surroundings
 from engine.cooperative.slices import Breaks, Steps, in_slices, paced
@@ -147,7 +155,7 @@ async def judge(
         return read.report.problems(), []
     draft, bindings = examined.draft, examined.bindings
     nodes = [components[node.component] for node in draft.definition.nodes]
-    long_lived = _is_long_lived(draft.definition, bindings, nodes)
+    long_lived = _is_asked_to_live(draft.definition, bindings) or any(map(is_source, nodes))
     warnings = find_warnings(draft, examined.checked, components, bindings, is_long_lived=long_lived)
     return [], (await in_slices(warnings)).problems()
 
@@ -271,7 +279,7 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         sent_to = letters.of(definition.edges[index], examined.draft.edge_paths[index])
         policies[index] = msgspec.structs.replace(rules, letters=sent_to)
     schemas: dict[tuple[int, tuple[str, ...]], PortSchemas] = {}
-    compiled = []
+    compiled: list[CompiledNode] = []
     for index, (node, tables) in enumerate(zip(definition.nodes, nodes, strict=True)):
         tables.join_twins()
         compiled.append(_compile_node(index, node, tables, checked, schemas, limits))
@@ -279,6 +287,7 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
     order = tuple(index_of[node_id] for node_id in checked.topology.sorted)
     groups = examined.groups
     apart = rejected_sources(policies) | (frozenset() if groups is None else groups.grouped)
+    made_of = [node.component for node in compiled]
     chains = yield from find_chains(compiled, order, apart, policies, letters_by_node(policies))
     return LoadedGraph(
         id="",
@@ -303,7 +312,8 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         + NODE_BYTES * len(definition.nodes)
         + EDGE_BYTES * len(definition.edges),
         template=examined.template,
-        is_long_lived=_is_long_lived(definition, examined.bindings, [node.component for node in compiled]),
+        is_long_lived=_is_asked_to_live(definition, examined.bindings) or any(map(is_source, made_of)),
+        ends_with_sources=_ends_with_sources(definition, examined.bindings, made_of),
     )
 
 
@@ -323,11 +333,14 @@ def _has_lanes(node: CompiledNode) -> bool:
     )
 
 
-def _is_long_lived(definition: GraphDefinition, bindings: Bindings, components: Sequence[Component]) -> bool:
+def _is_asked_to_live(definition: GraphDefinition, bindings: Bindings) -> bool:
     metadata = definition.metadata
-    if bindings.exist or metadata.get("role") in ("pipeline", "service") or is_declared(metadata):
-        return True
-    return any(isinstance(component, Builtin) and component.is_source for component in components)
+    return bindings.exist or metadata.get("role") in ("pipeline", "service") or is_declared(metadata)
+
+
+def _ends_with_sources(definition: GraphDefinition, bindings: Bindings, components: Sequence[Component]) -> bool:
+    sources = [component for component in components if is_source(component)]
+    return bool(sources) and all(map(produces, sources)) and not _is_asked_to_live(definition, bindings)
 
 
 async def _check_components(

@@ -8,7 +8,7 @@ import msgspec
 from engine.compile.group_plan import GroupPlan
 from engine.compile.parts import Part
 from engine.compile.template import GraphTemplate
-from engine.contracts.component import Builtin, Component
+from engine.contracts.component import Builtin, Component, is_source, produces
 from engine.schemas.port_schemas import PortSchemas
 from engine.versions import tag_of
 from proto.binding import Bindings
@@ -123,6 +123,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         component_ids: of all components that it uses.
         has_lanes: whether its nodes may be handed, or make, apocryphal values although no injected one is.
         is_long_lived: whether executions live until stopped: of a role, or with an ingress, bindings or a source.
+        ends_with_sources: whether nothing but nodes that produce lets executions live: these end with them.
         groups: those of its nodes that take arrays apart and gather them again; None where there are none.
         part: what it was put together of, for graphs that use it.
         inputs: of the input ports of graphs inside it, by path and name, and of its own, whose path is "": the
@@ -147,6 +148,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     component_ids: frozenset[str] = frozenset()
     has_lanes: bool = False
     is_long_lived: bool = False
+    ends_with_sources: bool = False
     size_bytes: int = 0
     groups: GroupPlan | None = None
     template: GraphTemplate | None = None
@@ -167,9 +169,12 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     @property
     def source_ids(self) -> tuple[str, ...]:
         """Return the ids of the nodes that emit by themselves, as a timer does."""
-        return tuple(
-            node.id for node in self.nodes if isinstance(node.component, Builtin) and node.component.is_source
-        )
+        return tuple(node.id for node in self.nodes if is_source(node.component))
+
+    @property
+    def producer_ids(self) -> tuple[str, ...]:
+        """Return the ids of the nodes that produce, and may end."""
+        return tuple(node.id for node in self.nodes if produces(node.component))
 
     def node(self, node_id: str) -> CompiledNode | None:
         """Return the node with this id, if there is one."""

@@ -12,7 +12,7 @@ from engine.compile.ingress import ingress_of, is_declared
 from engine.compile.parameter_warnings import doubts_about
 from engine.compile.unfolding import SEPARATOR
 from engine.compile.validation import CheckedGraph
-from engine.contracts.component import Builtin, Component
+from engine.contracts.component import Builtin, Component, is_source
 from engine.cooperative.slices import Steps, paced
 from engine.documents.problem_report import ProblemReport, listed, shown
 from proto.binding import Bindings
@@ -121,11 +121,7 @@ def _entries(draft: FlatGraph, components: Mapping[str, Component], bindings: Bi
         entries.update(end.node for end in draft.inputs.get((ingress.node, ingress.port), ()))
         entries |= {ingress.node} - {*draft.uses, ""}
     entries.update(end.node for (use, _), ends in draft.inputs.items() if not use for end in ends)
-    return entries | {node.id for node in draft.definition.nodes if _is_source(components[node.component])}
-
-
-def _is_source(component: Component) -> bool:
-    return isinstance(component, Builtin) and component.is_source
+    return entries | {node.id for node in draft.definition.nodes if is_source(components[node.component])}
 
 
 def _unreached(entries: set[str], nodes: Sequence[Node], edges: Sequence[Edge]) -> Steps[set[str]]:

@@ -150,6 +150,12 @@ def _check_fields(definition: ComponentDefinition) -> list[Problem]:
 
 def _check_ports(definition: ComponentDefinition) -> list[Problem]:
     problems = _check_port_names("inputs", definition.ports.inputs)
+    if definition.source and definition.ports.inputs:
+        message = "A source produces by itself and is sent nothing: it has no input ports"
+        problems.append(Problem("component.source_with_inputs", "ports.inputs", message))
+    if definition.source and definition.stateless:
+        message = "A source goes on from where it was, so it is not stateless"
+        problems.append(Problem("component.stateless_source", "stateless", message))
     problems += _check_port_names("outputs", definition.ports.outputs)
     if any(port.name == ERROR_PORT for port in definition.ports.inputs):
         message = f"{ERROR_PORT} is an output port of every component and cannot be an input"

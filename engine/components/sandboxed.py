@@ -17,7 +17,9 @@ from engine.components.guest_limits import check_limits, limits_for, maximum_lim
 from engine.components.unfilled import unfilled
 from engine.contracts.chain import Call, Chain, ChainResult, Item, Link
 from engine.contracts.component import input_names, output_names
+from engine.contracts.groups import together
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, Kept, LogLine, Message, Outcome
+from engine.contracts.source import Produced, SourceHandler
 from engine.errors import WorkersBusyError
 from engine.limits import EngineLimits
 from engine.wall_clock import WallClock
@@ -27,7 +29,7 @@ from proto.problem import Problem
 from wasm_host.compile.compiler import WasmProgram
 from wasm_host.compile.tasks import COMPILING
 from wasm_host.errors import GuestError, ProgramError, SandboxError
-from wasm_host.guest.abi import Effects
+from wasm_host.guest.abi import NO_MORE, Effects
 from wasm_host.guest.abi import LogLine as GuestLine
 from wasm_host.guest.chain_abi import ChainResult as SandboxResult
 from wasm_host.guest.chain_guest import ChainCall
@@ -159,7 +161,8 @@ class SourceComponent(Joining):
         param = b""
         if self._mentions_param:  # another author's program is not shown what the graph's author gives
             param = context.param if self.chain_domain == OWNER else _NO_PARAMETERS
-        return SandboxedHandler(self._host, self._program, context, self._limits, param)
+        kind = SandboxedSource if self.definition.source else SandboxedHandler
+        return kind(self._host, self._program, context, self._limits, param)
 
 
 class ModuleComponent:
@@ -206,7 +209,8 @@ class ModuleComponent:
 
     def create(self, context: InstanceContext) -> Handler:
         assert self._program is not None  # noqa: S101 - nobody gets a component that was not checked
-        return SandboxedHandler(self._host, self._program, context, self._limits)
+        kind = SandboxedSource if self.definition.source else SandboxedHandler
+        return kind(self._host, self._program, context, self._limits)
 
 
 class ExpressionRunner(Joining):
@@ -250,6 +254,9 @@ class ExpressionRunner(Joining):
         before, after = self._frame
         return Program(mode=self._mode, source=f"{before}{config.get(key, self._otherwise)}{after}", filename=key)
 
+
+FAILED_PAUSE_SECONDS = 1.0
+"""The time after which a source is asked again that has failed."""
 
 STATE_KEY_BYTES = 200
 """The bytes of a key in the host's copy of a state beside its text: 190 were measured."""
@@ -376,6 +383,71 @@ class SandboxedHandler(Handler):
     def on_slice_end(self) -> Callable[[], Awaitable[None]]:
         """The function of its context that is called at the end of each slice."""
         return self._between_slices
+
+
+class SandboxedSource(SandboxedHandler, SourceHandler):
+    """A source whose work is done by a guest: asked for more while there is room, with no more rights than any.
+
+    It is handed no messages, so nothing but its last word may come while it is asked.
+    """
+
+    computes = True
+    is_pure = False
+
+    def __init__(
+        self,
+        host: SandboxHost,
+        program: Program | WasmProgram,
+        context: InstanceContext,
+        limits: GuestLimits,
+        param: bytes = b"",
+    ) -> None:
+        SourceHandler.__init__(self)
+        SandboxedHandler.__init__(self, host, program, context, limits, param)
+        self._is_asked = trio.Lock()
+
+    async def fetch(self) -> Produced:
+        async with self._is_asked:
+            effects, code = await self._sandbox.next()
+        outcome = _outcome(effects)
+        if outcome.error is not None:
+            return Produced(logs=outcome.logs, error=outcome.error, again_seconds=FAILED_PAUSE_SECONDS)
+        is_end = code == NO_MORE
+        return Produced(
+            outcome.emissions, outcome.logs, again_seconds=0.0 if is_end else code / 1000, is_end=is_end
+        )
+
+    async def conclude(self) -> Outcome:
+        async with self._is_asked:
+            last = await SandboxedHandler.conclude(self)
+        return last if last.error is not None else together((self.flush(), last))
+
+    def snapshot(self, now: float) -> Kept:
+        kept = SandboxedHandler.snapshot(self, now)
+        ready = self._ready
+        if ready is None:
+            return kept
+        return Kept(rest=[kept.rest, [list(each) for each in ready.emissions]])
+
+    def restore(self, kept: Kept, now: float) -> None:
+        if not isinstance(kept.rest, list):
+            SandboxedHandler.restore(self, kept, now)
+            return
+        state, emissions = kept.rest
+        SandboxedHandler.restore(self, Kept(rest=state), now)
+        self._ready = Produced(msgspec.convert(emissions, list[tuple[int, bytes]]))
+
+    async def inherit(self, former: Handler, from_version: str) -> HandlerError | None:
+        ready = None
+        if isinstance(former, SandboxedSource):  # what its guest has made is no part of its state
+            ready, former._ready = former._ready, None  # noqa: SLF001 - of the same class; nothing else knows of it
+        try:
+            refusal = await SandboxedHandler.inherit(self, former, from_version)
+        finally:
+            if isinstance(former, SandboxedSource):
+                former._ready = ready  # noqa: SLF001 - as above
+        self._ready = ready if refusal is None else None
+        return refusal
 
 
 class SandboxedChain:

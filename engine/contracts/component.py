@@ -46,6 +46,8 @@ class Builtin:
         definition: what it says of itself.
         make: a new handler for a place.
         is_source: whether it emits by itself, so that the executions of its graphs live until they are stopped.
+        produces: whether its handlers are sources (``engine.contracts.source``); then ``is_source`` holds, and the
+            executions live until all of these have ended.
         twins: two output ports that are one port by two names: where edges leave by one of them only, what is
             emitted on the other takes them too.
         own_lanes: output ports whose values have the lane that the handler says, whatever the port declares.
@@ -61,6 +63,7 @@ class Builtin:
         make: Callable[[InstanceContext], Handler],
         *,
         is_source: bool = False,
+        produces: bool = False,
         twins: tuple[str, str] | None = None,
         own_lanes: frozenset[str] = frozenset(),
         grouping: Literal["", "each", "gather"] = "",
@@ -69,7 +72,8 @@ class Builtin:
     ) -> None:
         self._definition = definition
         self._make = make
-        self.is_source = is_source
+        self.is_source = is_source or produces
+        self.produces = produces
         self.twins = twins
         self.own_lanes = own_lanes
         self.grouping = grouping
@@ -121,6 +125,16 @@ def outputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ..
 def is_lenient(component: Component, config: Mapping[str, Any]) -> bool:
     """Tell whether a configuration is not to be held to the declared keys, their types and their values."""
     return isinstance(component, Builtin) and component.is_lenient(config)
+
+
+def is_source(component: Component) -> bool:
+    """Tell whether a component emits by itself."""
+    return component.is_source if isinstance(component, Builtin) else component.definition.source
+
+
+def produces(component: Component) -> bool:
+    """Tell whether a component's handlers are sources, which may end (``engine.contracts.source``)."""
+    return component.produces if isinstance(component, Builtin) else component.definition.source
 
 
 def own_lanes_of(component: Component) -> frozenset[str]:

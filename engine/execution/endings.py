@@ -6,6 +6,7 @@ REASON_CHARACTERS = 300
 """Characters shown of the error of a failed execution; its snapshot has all of it."""
 
 TOLD = "it was told that no more input comes; start another one"
+SOURCES_ENDED = "all of its sources had ended, and what came of them was processed; start another one"
 BEGUN = "it was given all its inputs at its start; start another one, without inputs if more are to come"
 
 

@@ -5,7 +5,6 @@ batch by batch; and a message's place is let go when all that it has led to is o
 """
 
 from collections.abc import Sequence
-from math import inf
 from typing import Any
 
 import trio
@@ -34,11 +33,11 @@ class GroupedInstance(Instance):
         self._keeps_messages = handler.keeps == "messages"
         if self._keeps_messages:
             self.errors.retries = False  # what a later attempt has kept would be nobody's
-        self._waiting: trio.CancelScope | None = None
         self._going_on: tuple[Group, int] | None = None  # of an array that was being taken apart: the next item
         plan = self._groups.graph.groups
         self._gathers = plan is not None and any(self.node.index in nodes for nodes in plan.gathers.values())
         if self._gathers:
+            self._is_woken = True
             self._groups.gathers(self.node.index, handler, self._wake)
 
     def _has_on_its_way(self, handler: Handler) -> bool:
@@ -46,26 +45,6 @@ class GroupedInstance(Instance):
             return super()._has_on_its_way(handler)
         due = self._due(handler)
         return due is not None and due <= trio.current_time()
-
-    def _wake(self) -> None:
-        """Let the task that waits for messages look at what is due."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-    async def _next_batch(self, handler: Handler, limit: int) -> Sequence[Message]:
-        if not self._gathers:
-            return await super()._next_batch(handler, limit)
-        due = self._due(handler)
-        if due is not None and due <= trio.current_time():
-            await trio.lowlevel.checkpoint()
-            return ()
-        with trio.CancelScope(deadline=inf if due is None else due) as scope:
-            self._waiting = scope
-            try:
-                return await self._inbox.take_batch(limit)
-            finally:
-                self._waiting = None
-        return ()
 
     def lets_go(self, *, is_error: bool) -> bool:
         return is_error or self._gathers or not self._keeps_messages

@@ -7,12 +7,14 @@ inbox ──> loop (here) ──> call, counted and reported (``observed``) ─�
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from math import inf
 
 import trio
 from msgspec import structs
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
+from engine.contracts.source import source_of
 from engine.counters.counters import InstanceCounters
 from engine.execution.chain_member import Chained
 from engine.execution.emitter import CAUSELESS, CAUSELESS_APOCRYPHAL
@@ -23,6 +25,7 @@ from engine.execution.in_hand import InHand
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
 from engine.execution.observed import Observed
+from engine.execution.producing import Producing
 from engine.execution.sequencer import Sequencer
 from engine.execution.shared import ExecutionShared
 from engine.execution.unprocessed import count_undone
@@ -93,6 +96,14 @@ class Instance:
         # Of an earlier execution that this one goes on from: whether this node was in it, and what it had in hand.
         self.is_going_on = False
         self.left: deque[TakenMessages] = deque()
+        # Whether something but time and messages lets it look at what is due; then the scope in which it waits.
+        self._is_woken = False
+        self._waiting: trio.CancelScope | None = None
+        self._source = source_of(handlers[0])
+        self._producing: Producing | None = None
+        if self._source is not None:
+            self._is_woken = True
+            self._producing = Producing(self._source, node.id, shared, self._wake)
         # Where there are several: numbers in the order in which messages were taken, and workers at the inbox.
         self._turns = Sequencer()
         self._idle_workers = 0
@@ -211,7 +222,7 @@ class Instance:
         """Process messages until cancelled, or until the inbox is halted."""
         try:
             with suppress(trio.EndOfChannel):
-                await self._work()
+                await (self._work() if self._producing is None else self._producing.beside(self._work))
             if self.chained is not None:
                 self.chained.abandon_early(self.place)
             if self.lets_out:
@@ -478,9 +489,25 @@ class Instance:
         if outcome.error is not None:
             self._shared.report_failure(self.node, outcome.error)
 
+    def _wake(self) -> None:
+        """Let the task that waits for messages look at what is due."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
     async def _next_batch(self, handler: Handler, limit: int) -> Sequence[Message]:
         """Wait for the messages to process next; return none when something held is due first."""
         due = self._due(handler)
+        if self._is_woken:
+            if due is not None and due <= trio.current_time():
+                await trio.lowlevel.checkpoint()
+                return ()
+            with trio.CancelScope(deadline=inf if due is None else due) as scope:
+                self._waiting = scope
+                try:
+                    return await self._inbox.take_batch(limit)
+                finally:
+                    self._waiting = None
+            return ()
         if due is None:
             return await self._inbox.take_batch(limit)
         with trio.move_on_at(due):
@@ -576,6 +603,9 @@ class Instance:
         self._record_firing(outcome, is_last=False)
         hand.outcomes = (outcome,)
         await self._give_out(handler, outcome)
+        if self._source is not None:
+            self._source.note_left()
+            self._shared.counters.last_activity_seconds = trio.current_time()
         hand.put_down()
         HAND.set(self.hand)
         self.in_hand.settle(handler, 0)

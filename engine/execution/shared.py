@@ -77,7 +77,7 @@ class ExecutionShared:
         self.gate = Gate()
         self.pace = pace()
         self.in_flight = InFlight()
-        self.input = EndOfInput(self.in_flight, limits.completion_grace_ms / 1000)
+        self.input = EndOfInput(self.in_flight, limits.completion_grace_ms / 1000, graph.producer_ids)
         # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each. Once it is
         # True it stays so.
         self.has_lanes = graph.has_lanes
@@ -165,6 +165,7 @@ class ExecutionShared:
         if self.recorder is not None:
             self.recorder.revise(graph, mask)
         self.has_lanes = self.has_lanes or graph.has_lanes
+        self.input.expect(graph.producer_ids)
         self.doors = self._find_doors()
 
     def _find_doors(self) -> list[Inbox]:

@@ -95,7 +95,7 @@ class Assembly:
         """Return the ways in which an execution runs: those asked for, and those that its graph has otherwise."""
         default_timeout_ms = 0.0 if graph.is_long_lived else self._limits.default_timeout_ms
         return KeptBeginning(
-            options.completion or ("manual" if graph.is_long_lived else "auto"),
+            options.completion or ("manual" if graph.is_long_lived and not graph.ends_with_sources else "auto"),
             default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
             options.parameters,
         )

@@ -107,7 +107,7 @@ def document_of(resource: Resource, execution: dict[str, Any]) -> dict[str, Any]
         "execution": execution,
     }
     return document | {
-        name: definition[name] for name in ("stateless", "validate") if definition.get(name) is True
+        name: definition[name] for name in ("stateless", "validate", "source") if definition.get(name) is True
     }
 
 

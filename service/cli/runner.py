@@ -193,7 +193,7 @@ async def _run(
         runtime.observe(_Relay(runtime, writer, notes, stack))
         parameters = dict(plan.parameters)
         options = ExecuteOptions(
-            completion="manual",
+            completion="auto" if graph.ends_with_sources and plan.parse_line is None else "manual",
             timeout_ms=plan.timeout_ms,
             parameters=parameters,
             durable=False,

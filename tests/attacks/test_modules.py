@@ -289,7 +289,7 @@ async def test_the_guest_of_javascript_itself_has_no_rights() -> None:
     assert {each.name for each in module.exports} == {
         *("memory", "_initialize", "symbia_abi", "symbia_status", "symbia_awaited", "symbia_input"),
         *("symbia_open", "symbia_process", "symbia_flush", "symbia_close", "symbia_chain", "symbia_select"),
-        "symbia_relay",
+        *("symbia_relay", "symbia_next"),
     }
 
 

@@ -38,8 +38,11 @@ class Endings:
         self.is_paused_open = False
         self.has_parted_request = False
         self._plan = plan
+        self._pumps = any(node["component"] == "pump" for node in plan.document["nodes"])
         self._began = self._ended = 0.0
-        default = "continue" if plan.document["metadata"].get("role") == "pipeline" else "fail"
+        is_asked = plan.document["metadata"].get("role") == "pipeline"
+        pumps = any(node["component"] == "pump" for node in plan.document["nodes"])
+        default = "continue" if is_asked or pumps else "fail"
         caught = {edge["source"]["node"] for edge in plan.document["edges"] if edge["source"]["port"] == "error"}
         nodes: list[dict[str, Any]] = plan.document["nodes"]
         self._policies = {
@@ -81,6 +84,8 @@ class Endings:
             return []
         if self._plan.completion != "auto":
             return ["it completed, and nobody had told it to"]
+        if self._pumps:  # it ends with these, however short that is after an injection
+            return []
         quiet = self._ended - self.active
         if quiet < self._plan.limits.completion_grace_ms / 1000 - SLACK_SECONDS:
             return [f"it completed by itself {quiet} seconds after an injection or a resume"]

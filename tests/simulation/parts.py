@@ -14,6 +14,7 @@ from engine.contracts.component import Builtin, Component
 from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, Place, place_of
 from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Kept, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
+from engine.contracts.source import Produced, SourceHandler
 from proto.component import Code, ComponentDefinition, Port, PortLane, Ports
 from tests.simulation.chains import SimulatedChain
 from tests.simulation.ledger import Ledger
@@ -202,6 +203,40 @@ class Ticker(Part):
         return Outcome(self.ledger.thin(self.node, [self.make(b"null")]))
 
 
+class Pump(Part, SourceHandler):
+    """Produces some batches, now and then with a pause, and ends."""
+
+    is_source = True
+
+    def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
+        SourceHandler.__init__(self)
+        Part.__init__(self, context, ledger)
+
+    async def fetch(self) -> Produced:
+        if self.ledger.endings.is_told:
+            await trio.lowlevel.checkpoint()  # it is being cancelled
+        batch = int(self.reached or 0) + 1
+        if batch % 3 == 0:
+            await trio.sleep(0.2)
+        placeholders = [(0, b"")] * (batch % 4)
+        return Produced(
+            placeholders, position=batch, again_seconds=batch % 2 * 0.1, is_end=batch >= self.config["modulus"]
+        )
+
+    def _take(self) -> Outcome:
+        self.ledger.check_not_resting(self.node, "release")
+        outcome = SourceHandler._take(self)
+        values = [self.make(b"null") for _ in outcome.emissions]
+        return Outcome(self.ledger.thin(self.node, values))
+
+    def snapshot(self, now: float) -> Kept | None:
+        return SourceHandler.snapshot(self, now)
+
+    def flush(self) -> Outcome:
+        self.ledger.flushed(self)
+        return SourceHandler.flush(self)
+
+
 class Holder(Part):
     """Holds values for a time (``delay``), or until there are enough of them (``gather``)."""
 
@@ -367,6 +402,7 @@ PARTS: dict[str, type[Part]] = {
     "flood": Flood,
     "source": Source,
     "tick": Ticker,
+    "pump": Pump,
     "delay": Holder,
     "gather": Holder,
     "take apart": TakerApart,
@@ -419,6 +455,6 @@ def parts(ledger: Ledger, random: Random, *, diverging: bool = False) -> dict[st
         # What a part hands on is a new value, so that each is known; to the engine that makes no difference.
         relayed = (0, 0) if kind == "relay" else ()
         make = partial(part, ledger=ledger)
-        return Builtin(definition, make, grouping=GROUPING.get(kind, ""), relayed=relayed)
+        return Builtin(definition, make, produces=kind == "pump", grouping=GROUPING.get(kind, ""), relayed=relayed)
 
     return {kind: component(kind, part) for kind, part in PARTS.items()}

@@ -19,6 +19,8 @@ FAULT_MEMORY = 1
 OPEN_PROGRAM_REFUSED = 1
 OPEN_INITIALIZE_FAILED = 2
 OPENED_TO_FLUSH = 3
+NO_MORE = 0xFFFF_FFFF  # -1, as codes are read
+LONGEST_PAUSE_MS = 86_400_000
 
 STATUS = struct.Struct("<IIII")
 """output address, output length, closed messages, fault"""
@@ -120,7 +122,7 @@ def encode_head(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
 
 
 def encode_clock(now_ms: float) -> bytes:
-    """Return a batch without messages: the input of symbia_flush."""
+    """Return a batch without messages: the input of symbia_flush and symbia_next."""
     return _CLOCK.pack(0, now_ms)
 
 

@@ -218,19 +218,35 @@ class Guest(MeteredStore):
 
     async def flush(self, now_ms: float) -> Effects:
         """Let the program say its last word, because no further message comes. Raises GuestFaultError."""
+        effects, code = await self._call_of_none("symbia_flush", now_ms)
+        check_code(code)
+        return effects
+
+    async def next(self, now_ms: float) -> tuple[Effects, int]:
+        """Ask a source for more; return what came, and in how many milliseconds it wants to be asked again.
+
+        ``abi.NO_MORE`` says: never. Raises GuestFaultError.
+        """
+        effects, code = await self._call_of_none("symbia_next", now_ms)
+        if abi.LONGEST_PAUSE_MS < code != abi.NO_MORE:
+            check_code(code)
+        return effects, code
+
+    async def _call_of_none(self, export: str, now_ms: float) -> tuple[Effects, int]:
+        """Call what is handed no message, and makes one."""
         data = abi.encode_clock(now_ms)
         try:
             self._write(await self._input(len(data)), data)
             self._clear_status()
-            check_code(await self._call(self._export("symbia_flush"), len(data)))
+            code = await self._call(self._export(export), len(data))
         except GuestFaultError as fault:
             raise self._explained(fault) from None
         output = await self._output([_NO_INPUT])
         if output.violation:
             raise output.violation
         if len(output.closed) != 1:
-            raise ProtocolError(f"symbia_flush closed {len(output.closed)} messages")
-        return output.closed[0]
+            raise ProtocolError(f"{export} closed {len(output.closed)} messages")
+        return output.closed[0], code
 
     async def close(self) -> Effects:
         """Run cleanup, within ``close_ms``. Raises GuestFaultError; discard the guest in any case."""

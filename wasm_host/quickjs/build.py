@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "7e98b88f3dbad887fee7739858881e3809ff7fac6728ceaeae5aed63ee802540"
+EXPECTED_SHA256 = "6513d8af471afc64ebd15d4d5db1f5da275313e6026637d00d75c606be069ed7"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"

@@ -168,7 +168,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     length -= sizeof opening;
 
     guest->failure = guest->context = guest->handler = guest->initialize = guest->cleanup = JS_UNDEFINED;
-    guest->process = guest->flush = guest->migrate = JS_UNDEFINED;
+    guest->process = guest->flush = guest->next = guest->migrate = JS_UNDEFINED;
     JSContext *js = guest->js = new_context(guest->runtime, opening.seed, opening.now_ms);
     text[length] = 0;
     output_begin_call();
@@ -262,6 +262,50 @@ int32_t EXPORT(symbia_flush)(uint32_t length)
     message_begin();
     message_end(call_lifecycle(guest->flush));
     return 0;
+}
+
+/* Milliseconds until a source is asked again, of what its next has returned; or -1: nothing more comes. */
+static bool read_pause(JSValueConst result, int32_t *pause_ms)
+{
+    JSContext *js = guest->js;
+    double number = 0;
+    *pause_ms = 0;
+    if (JS_IsUndefined(result) || JS_IsNull(result))
+        return true;
+    if (JS_IsBool(result)) {
+        *pause_ms = JS_ToBool(js, result) ? 0 : SYMBIA_NO_MORE;
+        return true;
+    }
+    if (JS_IsNumber(result) && JS_ToFloat64(js, &number, result) == 0 && number >= 0) {
+        *pause_ms = number > SYMBIA_LONGEST_PAUSE_MS ? SYMBIA_LONGEST_PAUSE_MS : (int32_t)number;
+        return true;
+    }
+    JS_ThrowTypeError(js, "next returns false at the end, milliseconds to be asked again after these, or nothing");
+    return false;
+}
+
+int32_t EXPORT(symbia_next)(uint32_t length)
+{
+    const struct symbia_batch *batch = (const void *)input;
+    JSContext *js = guest->js;
+    int32_t pause_ms = 0;
+    (void)length;
+    guest->phase = PHASE_PROCESS;
+    clock_set_ms(batch->now_ms);
+    output_begin_call();
+    message_begin();
+    bool threw;
+    if (JS_IsUndefined(guest->next)) {
+        JS_ThrowTypeError(js, "the component is a source, and its handler has no function next");
+        threw = true;
+    } else {
+        JSValueConst arguments[] = {guest->context};
+        JSValue result = settle(JS_Call(js, guest->next, guest->handler, 1, arguments));
+        threw = JS_IsException(result) || !read_pause(result, &pause_ms);
+        JS_FreeValue(js, result);
+    }
+    message_end(threw);
+    return threw ? 0 : pause_ms;
 }
 
 int32_t EXPORT(symbia_close)(void)

@@ -96,6 +96,7 @@ struct guest {
     JSValue process;        /* in the expression modes: (value, port, config) => result */
     JSValue initialize;
     JSValue flush;
+    JSValue next;
     JSValue cleanup;
     JSValue migrate;
 

@@ -330,10 +330,11 @@ static int adopt(JSValue handler)
     guest->process = method(handler, "process");
     guest->initialize = method(handler, "initialize");
     guest->flush = method(handler, "flush");
+    guest->next = method(handler, "next");
     guest->cleanup = method(handler, "cleanup");
     guest->migrate = method(handler, "migrate");
     if (JS_IsException(guest->process) || JS_IsException(guest->initialize) || JS_IsException(guest->flush) ||
-        JS_IsException(guest->cleanup) || JS_IsException(guest->migrate))
+        JS_IsException(guest->next) || JS_IsException(guest->cleanup) || JS_IsException(guest->migrate))
         return -1;
     return 0;
 }
@@ -361,8 +362,15 @@ static int adopt_anything(JSValue value, const char *entrypoint, bool from_facto
         JS_FreeValue(js, value);
         return -1;
     }
-    bool is_handler = JS_IsFunction(js, process);
+    JSValue next = method(value, "next");
+    if (JS_IsException(next)) {
+        JS_FreeValue(js, process);
+        JS_FreeValue(js, value);
+        return -1;
+    }
+    bool is_handler = JS_IsFunction(js, process) || JS_IsFunction(js, next);     /* a source need take no messages */
     JS_FreeValue(js, process);
+    JS_FreeValue(js, next);
     if (is_handler)
         return adopt(value);
     if (!JS_IsFunction(js, value)) {

@@ -31,6 +31,9 @@
  *                                closed at least one: the host sends the others again.
  *   symbia_flush(length)   -> 0  optional; called once where symbia_open has answered 3, when no further message will
  *                                come. The input holds a batch of none, for its clock. What it causes is one message.
+ *   symbia_next(length)    -> n  optional; called of a source as long as there is room. The input holds a batch of none,
+ *                                for its clock. What it causes is one message. n are the milliseconds after which it
+ *                                wants to be called again; -1 (SYMBIA_NO_MORE): never.
  *   symbia_close()         -> 0  runs cleanup. Only LOG and ERROR records make sense here.
  *
  * Any other result, and any trap, says that this guest is broken: the host destroys it. Messages closed by then
@@ -39,7 +42,7 @@
  * Output
  *
  * The status block says where the output of the current call lies and how much of it is complete. The host clears
- * all of it but the address before it calls symbia_open, symbia_process, symbia_flush and symbia_close.
+ * all of it but the address before it calls symbia_open, symbia_process, symbia_flush, symbia_next and symbia_close.
  * It is a stream of records (struct symbia_record and its payload), without padding. The last record of a message
  * carries SYMBIA_CLOSES. An invocation is a transaction: with an ERROR record among its records,
  * its emissions and state writes are dropped, and its logs stay.
@@ -51,6 +54,8 @@
 
 #define SYMBIA_ABI 1
 #define SYMBIA_OPENED_TO_FLUSH 3
+#define SYMBIA_NO_MORE (-1)
+#define SYMBIA_LONGEST_PAUSE_MS 86400000
 #define SYMBIA_CHAIN_MOST 32   /* programs in one guest of the chain's kind; see the end of this file */
 #define SYMBIA_OUTLETS_MOST 64 /* output ports, of all of these together, that lead to others of them */
 

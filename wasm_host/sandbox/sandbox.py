@@ -5,7 +5,7 @@ its message is closed without an error; so when a guest is destroyed, its succes
 complete invocation ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -229,22 +229,35 @@ class Sandbox:
         """
         if not self._wants_flush or self._closed:
             return Effects([])
+        return (await self._called_alone(_flush))[0]
+
+    async def next(self) -> tuple[Effects, int]:
+        """Ask a source for more; return what came, and when to ask again (``wasm_host.guest.guest``).
+
+        Nothing raises but Cancelled: what a component does wrong is an ``error`` among its effects.
+        """
+        return await self._called_alone(Guest.next)
+
+    async def _called_alone(
+        self, call: Callable[[Guest, float], Awaitable[tuple[Effects, int]]]
+    ) -> tuple[Effects, int]:
+        """Call what serves no message; return its effects and what it has answered."""
         if self._guest is not None and self._guest.rest:
             self._drop_guest()
         try:
             reopened_logs = [] if self._guest is not None else (await self._reopen()).logs
             assert self._guest is not None  # noqa: S101 - it is open now
-            effects = await self._guest.flush(self._now_ms())
+            effects, code = await call(self._guest, self._now_ms())
             if not await self._keep(effects):
                 self._drop_guest()
         except SandboxError as error:
             self._drop_guest()
-            return abi.failed(error)
+            return abi.failed(error), 0
         except BaseException:  # Cancelled: the guest is in the middle of something
             self._drop_guest()
             raise
         effects.logs = [*reopened_logs, *effects.logs] if reopened_logs else effects.logs
-        return effects
+        return effects, code
 
     async def close(self) -> Effects:
         """Run ``cleanup`` within its short budget, and free everything. Idempotent."""
@@ -391,3 +404,7 @@ class Sandbox:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise SandboxClosedError("this sandbox was closed")
+
+
+async def _flush(guest: Guest, now_ms: float) -> tuple[Effects, int]:
+    return await guest.flush(now_ms), 0
