@@ -42,6 +42,11 @@ declare namespace symbia {
     initialize?(ctx: Ctx): unknown;
     /** Called for each message; `port` is the name of the input port. An error here is one of the message. */
     process(ctx: Ctx, port: string, value: Value): unknown;
+    /**
+     * Called of a source (`source: true`) as long as there is room, in the place of `process`. Return milliseconds
+     * to be called again after these, `false` when nothing more comes, and otherwise nothing.
+     */
+    next?(ctx: Ctx): number | boolean | null | void | Promise<number | boolean | null | void>;
     /** The last word: called once when no further message comes. What it emits goes its way. */
     flush?(ctx: Ctx): unknown;
     /** Called once at the end, whatever that is. What it emits is ignored. */

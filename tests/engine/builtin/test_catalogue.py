@@ -77,10 +77,6 @@ def test_what_holds_values_is_not_stateless() -> None:
     holders = ("delay", "merge", "accumulator", "gather", "group", "join", "throttle", "debounce", "dedupe")
     core = {f"symbia.core.{name}" for name in holders}
     state = {f"symbia.state.{name}" for name in ("latest", "join", "window", "rollup")}
-<<<<<<< HEAD
     data = {f"symbia.data.{name}" for name in ("sample", "sequence", "sort", "aggregate", "enrich")}
-    assert stateful == {*core, *state, *data, "symbia.io.delay", "symbia.source.timer", "symbia.routine.wait"}
-=======
     sources = {"symbia.source.generate", "symbia.source.timer"}
-    assert stateful == {*core, *state, *sources, "symbia.io.delay", "symbia.routine.wait"}
->>>>>>> 0f1e40ce (sources: let handlers produce, under backpressure, beside their node)
+    assert stateful == {*core, *state, *data, *sources, "symbia.io.delay", "symbia.routine.wait"}
