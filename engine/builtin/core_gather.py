@@ -17,7 +17,7 @@ import trio
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.kept import lane_of
 from engine.contracts.component import Builtin
-from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, place_of
+from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, item_place_of
 from engine.contracts.handler import (
     NOTHING,
     Handler,
@@ -157,7 +157,7 @@ class Gather(GatheringHandler):
         return [self._take(message) for message in batch]
 
     def _take(self, message: Message) -> Outcome:
-        place = place_of(message)
+        place = item_place_of(message)
         gathered = None if place is None else self._open.get(place.group)
         if place is None or gathered is None:
             is_told = self._is_inside and place is not None  # its array has failed, and that was said

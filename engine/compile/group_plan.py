@@ -9,7 +9,8 @@ class GroupPlan(msgspec.Struct, frozen=True):
     """The groups of a graph, by indices of its nodes.
 
     Attributes:
-        gathers: the nodes that gather the groups of each node that opens some.
+        gathers: the nodes that gather the groups of each node that opens some; none of a source, each of whose
+            values is a group until nothing of it is under way.
         grouped: nodes whose messages may have places.
     """
 

@@ -12,7 +12,7 @@ from engine.contracts.component import Builtin, Component
 from engine.cooperative.slices import Steps, paced
 from engine.documents.problem_report import shown
 from proto.component import ERROR_PORT
-from proto.graph import GraphDefinition
+from proto.graph import GraphDefinition, Node
 
 NESTED_LIMIT = 16
 """Groups within groups, and ways of having opened them at one node: each node is looked at for each of them."""
@@ -35,8 +35,10 @@ def plan_groups(
         order: indices of its nodes, each after all that feed it.
     """
     kinds = [_grouping(components[node.component]) for node in definition.nodes]
+    nodes = enumerate(definition.nodes)
+    sources = [index for index, node in nodes if _acknowledges(components[node.component], node)]
     yield
-    if "gather" not in kinds:
+    if "gather" not in kinds and not sources:
         return None, []
     edges = yield from _edges(definition)
     problems: list[Found] = []
@@ -60,10 +62,29 @@ def plan_groups(
         for port, target in edges[index]:
             opened[target] |= {_after(stack, index, port, kinds[index]) for stack in here}
     eaches = sorted(gathered)
-    if not eaches or problems:
+    if not (eaches or sources) or problems:
         return None, problems
     grouped = yield from _between(edges, order, eaches, closes)
-    return GroupPlan({each: tuple(nodes) for each, nodes in gathered.items()}, grouped), []
+    grouped |= yield from _reached(edges, order, sources)
+    gathers: dict[int, tuple[int, ...]] = dict.fromkeys(sources, ())
+    return GroupPlan(gathers | {each: tuple(nodes) for each, nodes in gathered.items()}, grouped), []
+
+
+def _acknowledges(component: Component, node: Node) -> bool:
+    return isinstance(component, Builtin) and component.acknowledges(node.config)
+
+
+def _reached(
+    edges: Sequence[Sequence[tuple[str, int]]], order: Sequence[int], sources: Sequence[int]
+) -> Steps[frozenset[int]]:
+    """Return the sources, and all nodes to which something of them may come."""
+    reached = set(sources)
+    for index, is_due in paced(order):
+        if is_due:
+            yield
+        if index in reached:
+            reached.update(target for _, target in edges[index])
+    return frozenset(reached)
 
 
 def _grouping(component: Component) -> str:

@@ -93,6 +93,11 @@ class Builtin:
         del config
         return False
 
+    def acknowledges(self, config: Mapping[str, Any]) -> bool:
+        """Tell whether a source with this configuration wants to know what came of its values."""
+        del config
+        return False
+
     def inputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of a node's input ports, in order; a subclass may leave some out by the configuration."""
         del config

@@ -10,10 +10,11 @@ others are of the plain kinds and cost nothing more.
 
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from typing import Protocol
 
 import trio
 
-from engine.contracts.handler import NOTHING, Emission, Handler, Message, Outcome
+from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
 
 
 class Opener:
@@ -37,8 +38,18 @@ class Opener:
         self.waiting = trio.lowlevel.ParkingLot()
 
 
+class Receipt(Protocol):
+    """The acknowledgement that a source waits for. Called in the midst of the engine's work: it never blocks."""
+
+    def settle(self, refusal: HandlerError | None) -> None:
+        """Take note that nothing of what came of it is under way any more.
+
+        ``refusal`` is the error by which something of it was lost, which nothing took; None where nothing was.
+        """
+
+
 class Group:
-    """All that follows from one array.
+    """All that follows from one array, or from one value of a source that is to be acknowledged.
 
     Attributes:
         opener: who opened it.
@@ -46,9 +57,11 @@ class Group:
         outer: the place of the array in a group of its own, if it has one.
         live: items that are not done with, and one more while it is being opened.
         awaited: nodes that have not gathered it.
+        receipt: of a source's value, settled when nothing of it is under way any more.
+        refusal: the error by which something of it was lost.
     """
 
-    __slots__ = ("awaited", "lane", "live", "opener", "outer")
+    __slots__ = ("awaited", "lane", "live", "opener", "outer", "receipt", "refusal")
 
     def __init__(self, opener: Opener, lane: int, outer: "Place | None") -> None:
         self.opener = opener
@@ -56,6 +69,8 @@ class Group:
         self.outer = outer
         self.live = 1
         self.awaited = len(opener.gathers)
+        self.receipt: Receipt | None = None
+        self.refusal: HandlerError | None = None
 
 
 class Place:
@@ -65,14 +80,16 @@ class Place:
         group: the group.
         index: of the item in the array.
         live: messages at this place that are not done with, groups within it among them.
+        joined: places that are let go with it, because what stands at it was made of what stood at them, too.
     """
 
-    __slots__ = ("group", "index", "live")
+    __slots__ = ("group", "index", "joined", "live")
 
     def __init__(self, group: Group, index: int) -> None:
         self.group = group
         self.index = index
         self.live = 0
+        self.joined: Sequence[Place] = ()
 
 
 class GroupedMessage(Message, frozen=True, gc=False):
@@ -101,6 +118,12 @@ PRESENT: ContextVar[Place | None] = ContextVar("place", default=None)
 def place_of(message: Message) -> Place | None:
     """Return the place of a message, if it has one."""
     return message.place if type(message) is GroupedMessage else None
+
+
+def item_place_of(message: Message) -> Place | None:
+    """Return the place of a message among the items of an array; one among a source's values is none."""
+    place = place_of(message)
+    return place if place is not None and place.group.opener.gathers else None
 
 
 def made_at(outcome: Outcome, last: Message | None, done: Iterable[Message] = ()) -> Outcome:
@@ -155,6 +178,12 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
     if not done and not any(places):
         return Outcome(emissions, logs, lanes=lanes, made_from=made_from, origins=origins)
     return GroupedOutcome(emissions, logs, None, lanes, made_from, origins, places, done)
+
+
+class AcknowledgedOutcome(Outcome, frozen=True, gc=False):
+    """What a source gives out, with the receipt of each emission, if it has one."""
+
+    receipts: Sequence[Receipt | None] = ()
 
 
 class GatheringHandler(Handler):

@@ -17,6 +17,7 @@ import msgspec
 import trio
 from msgspec import structs
 
+from engine.contracts.groups import AcknowledgedOutcome, Receipt
 from engine.contracts.handler import Emission, Handler, HandlerError, Kept, LogLine, Message, Outcome
 from engine.contracts.lanes import CANONICAL
 
@@ -39,6 +40,8 @@ class Produced(msgspec.Struct, frozen=True):
             where it has none.
         again_seconds: how long to wait before it is asked again.
         is_end: whether nothing comes behind it.
+        receipts: of each emission, where they are to be acknowledged; empty where none is. The source's component
+            says that there are any (``Builtin.acknowledges``).
     """
 
     emissions: Sequence[Emission] = ()
@@ -47,6 +50,7 @@ class Produced(msgspec.Struct, frozen=True):
     position: Any = None
     again_seconds: float = 0.0
     is_end: bool = False
+    receipts: Sequence[Receipt | None] = ()
 
 
 class Outlet(Protocol):
@@ -79,6 +83,7 @@ class SourceHandler(Handler):
         self._turn = trio.Lock()
         self._left = trio.Event()
         self._is_out = True  # of what was taken last: whether it has left
+        self._receipts: Sequence[Receipt | None] = ()  # of that
 
     async def fetch(self) -> Produced:
         """Read or make the next batch, from ``reached`` on. It may wait; cancelled, it has lost nothing."""
@@ -120,6 +125,7 @@ class SourceHandler(Handler):
     def note_left(self) -> None:
         """Take note that what ``release`` has given out has left."""
         self._is_out = True
+        self._receipts = ()
         if self._ready is None:
             self._left.set()
 
@@ -153,7 +159,17 @@ class SourceHandler(Handler):
             return Outcome()
         self._is_out = False
         self._reach(ready)
+        if ready.receipts:
+            self._receipts = ready.receipts
+            return AcknowledgedOutcome(ready.emissions, ready.logs, ready.error, receipts=ready.receipts)
         return Outcome(ready.emissions, ready.logs, ready.error)
+
+    def refuse(self, error: HandlerError) -> None:
+        """Take note that what was taken last may not leave."""
+        receipts, self._receipts = self._receipts, ()
+        for receipt in receipts:
+            if receipt is not None:
+                receipt.settle(error)
 
     def snapshot(self, now: float) -> Kept | None:
         del now

@@ -154,6 +154,7 @@ class ErrorPolicy:
                 await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
             finally:
                 self.emitter.cut.note(1, 1)  # the message has failed, and the execution with it
+        self._shared.note_refused(error)
 
     def end(self, message: Message, error: HandlerError) -> None:
         """Let the execution fail."""

@@ -8,9 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import trio
+from msgspec import structs
 
-from engine.contracts.groups import PRESENT, Group, GroupedOutcome, Place, place_of
+from engine.contracts.groups import (
+    PRESENT,
+    AcknowledgedOutcome,
+    Group,
+    GroupedOutcome,
+    Place,
+    item_place_of,
+    place_of,
+)
 from engine.contracts.handler import Emission, Handler, HandlerError, Message, Outcome
+from engine.contracts.lanes import CANONICAL
 from engine.execution.emitter import CAUSELESS
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.hand import HAND, TakenMessages
@@ -29,7 +39,7 @@ class GroupedInstance(Instance):
         self._groups = self._shared
         handler = self._handlers[0]
         self._opener = self._groups.opener(self.node.index)
-        self._concurrency = self.node.config.get("concurrency", 0) if self._opener is not None else 0
+        self._concurrency = self.node.config.get("concurrency", 0) if self._opener and self._opener.gathers else 0
         self._keeps_messages = handler.keeps == "messages"
         if self._keeps_messages:
             self.errors.retries = False  # what a later attempt has kept would be nobody's
@@ -55,9 +65,13 @@ class GroupedInstance(Instance):
     async def _try_again(
         self, handler: Handler, message: Message, failed: int, error: HandlerError, due: float
     ) -> None:
-        place = place_of(message)
-        PRESENT.set(place.group.outer if self._gathers and place is not None else place)
+        PRESENT.set(self._place_of_error(message))
         await super()._try_again(handler, message, failed, error, due)
+
+    def _place_of_error(self, message: Message) -> Place | None:
+        """Return the place of an error: where arrays are gathered, it concerns the array."""
+        place = item_place_of(message) if self._gathers else None
+        return place_of(message) if place is None else place.group.outer
 
     def _end_trying(self, message: Message) -> None:
         place = place_of(message)
@@ -84,15 +98,15 @@ class GroupedInstance(Instance):
     async def _finish_one(self, handler: Handler, message: Message, outcome: Outcome) -> None:
         place = place_of(message)
         PRESENT.set(place)
+        outcome = self._joined(outcome)
         if outcome.logs:
             await self.emitter.log_all(outcome.logs)
             hand = HAND.get()
             hand.logged = hand.first + 1
         if outcome.error is not None:
-            if self._gathers and place is not None:
-                PRESENT.set(place.group.outer)  # it concerns the array
+            PRESENT.set(self._place_of_error(message))
             await self.errors.handle(handler, message, outcome.error)
-        elif self._opener is not None:
+        elif self._opener is not None and self._opener.gathers:
             await self._open(outcome, message, place)
         elif type(outcome) is not Outcome or outcome.lanes or not self._sent_at_once(outcome.emissions, message):
             await self._emit_at_places(outcome, message)
@@ -172,7 +186,35 @@ class GroupedInstance(Instance):
             raise
         hand.sent = 0
 
+    def _joined(self, outcome: Outcome) -> Outcome:
+        """Return an outcome whose messages are let go with what was made of them, and not when that has left.
+
+        Only where a source waits for that: what is gathered is in order as it is.
+        """
+        if not (self._groups.has_receipts and isinstance(outcome, GroupedOutcome) and outcome.emissions):
+            return outcome
+        if outcome.error is not None or not outcome.done or list(outcome.places) == list(outcome.done):
+            return outcome
+        joints: dict[Place, Place] = {}
+        rest: Sequence[Place] = outcome.done
+        for place in outcome.places or (outcome.done[-1],):
+            at = place or outcome.done[-1]
+            if at not in joints:
+                joints[at] = self._groups.join(at, rest)
+                if rest is not outcome.done:
+                    rest[0].live += 1
+                rest = (joints[at],)
+        places = [joints[place or outcome.done[-1]] for place in outcome.places]
+        done = [joints[next(reversed(joints))], *list(joints.values())[:-1]]
+        return structs.replace(outcome, places=places, done=done)
+
     async def _give_out(self, handler: Handler, outcome: Outcome, cause: Message = CAUSELESS) -> None:
+        if isinstance(outcome, AcknowledgedOutcome) and self._opener is not None:
+            await self._give_out_acknowledged(handler, outcome, cause)
+            return
+        if outcome.error is not None and self._source is not None:
+            self._source.refuse(outcome.error)
+        outcome = self._joined(outcome)
         places = outcome.places if isinstance(outcome, GroupedOutcome) else ()
         PRESENT.set(next(iter(places), None))
         if len(set(places)) < 2 or outcome.error is not None:
@@ -189,6 +231,28 @@ class GroupedInstance(Instance):
             self._let_go(outcome.done)
         if self._gathers:
             self._close()
+
+    async def _give_out_acknowledged(self, handler: Handler, outcome: AcknowledgedOutcome, cause: Message) -> None:
+        """Let the values of a source leave, each as a group that its receipt waits for."""
+        assert self._opener is not None  # noqa: S101 - the caller has looked
+        groups, hand = self._groups, HAND.get()
+        await self.emitter.log_all(outcome.logs)
+        hand.logged = 1
+        pairs = zip(outcome.emissions, outcome.receipts, strict=True)
+        for left, (emission, receipt) in enumerate(pairs, 1):
+            group = groups.open(self._opener, CANONICAL, None)
+            group.receipt = receipt
+            place = groups.begin(group, 0)
+            PRESENT.set(place)
+            await super()._give_out(handler, Outcome((emission,), lanes=(CANONICAL,)), cause)
+            groups.settle(place)
+            groups.end_opening(group)
+            hand.sent = left
+            if left % _ITEMS_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+                await groups.pace.keep()
+        hand.sent = 0
+        PRESENT.set(None)
 
     def _close(self) -> None:
         """Let go of the complete groups that have just been given out."""

@@ -19,7 +19,7 @@ from engine.contracts.groups import (
     gatherer,
     place_of,
 )
-from engine.contracts.handler import Handler, Message
+from engine.contracts.handler import Handler, HandlerError, Message
 from engine.documents.mask import Mask
 from engine.errors import MemoryBoundError
 from engine.execution.failure import EdgeFullError
@@ -47,6 +47,7 @@ class GroupedShared(ExecutionShared):
         self.gatherers: dict[int, GatheringHandler] = {}
         self._told: dict[int, Any] = {}
         self.complete_groups = 0
+        self.has_receipts = not all(plan.gathers.values())  # whether sources wait for what comes of their values
 
     def empty(self) -> None:
         super().empty()
@@ -68,7 +69,8 @@ class GroupedShared(ExecutionShared):
 
     def has_open_groups(self) -> bool:
         """Return whether arrays are under way to where they are gathered."""
-        return bool(self.complete_groups) or any(opener.under_way for opener in self._openers.values())
+        gathered = [opener for opener in self._openers.values() if opener.gathers]
+        return bool(self.complete_groups) or any(opener.under_way for opener in gathered)
 
     def concerns(self, node: int) -> bool:
         """Return whether a node opens groups, or is handed messages with places."""
@@ -157,6 +159,28 @@ class GroupedShared(ExecutionShared):
                 self._told[node]()  # it may wait for no time yet
         return group
 
+    def join(self, place: Place, joined: Sequence[Place]) -> Place:
+        """Return a place beside another, with which further ones are let go; held until ``settle``."""
+        joint = self.begin(place.group, place.index)
+        joint.joined = joined
+        return joint
+
+    def note_refused(self, error: HandlerError) -> None:
+        """Note of what the running task has at hand that an error was the end of it which nothing took."""
+        place = PRESENT.get()
+        left = [] if place is None else [place]
+        seen: set[Place] = set()
+        while left:
+            place = left.pop()
+            if place in seen:
+                continue
+            seen.add(place)
+            left.extend(place.joined)
+            if place.group.outer is not None:
+                left.append(place.group.outer)
+            if place.group.refusal is None:
+                place.group.refusal = error
+
     def begin(self, group: Group, index: int) -> Place:
         """Give an item its place; it is held by whoever sends it until ``settle``."""
         place = Place(group, index)
@@ -174,11 +198,19 @@ class GroupedShared(ExecutionShared):
         opener.under_way -= 1
         opener.waiting.unpark_all()
         self.end_opening(place.group)
+        for other in place.joined:
+            self.settle(other)
 
     def end_opening(self, group: Group) -> None:
         """Let go of one of the places of a group, or of its opening; tell who gathers it when nothing is left."""
         group.live -= 1
         if group.live:
+            return
+        if not group.opener.gathers:
+            self.groups.pop(group, None)
+            receipt, group.receipt = group.receipt, None
+            if receipt is not None:
+                receipt.settle(group.refusal)
             return
         for node in group.opener.gathers:
             if self.gatherers[node].complete(group):

@@ -415,6 +415,9 @@ class ExecutionShared:
     def note_lost(self, messages: Sequence[Message]) -> None:
         """Take note of messages that come to nothing; they are in flight still."""
 
+    def note_refused(self, error: HandlerError) -> None:
+        """Take note of an error that nothing has taken and that ends nothing, for who asks what came of what."""
+
     def note_taken(self, batch: Sequence[Message]) -> None:
         """Count messages that a node has just taken from its inbox, by the edges that they came along.
 

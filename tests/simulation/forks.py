@@ -67,6 +67,7 @@ def gone_back(fork: Ledger, checkpoint: Checkpoint, injected: Iterable[Key], pla
     fork.refused |= offered
     fork.uncertain = fork.uncertain | (set(injected) - fork.accepted - fork.refused)
     fork.states = []
+    fork.unacknowledged = set()  # receipts are of one process
     fork._initialized, fork._cleaned_up, fork._flushed = Counter(), Counter(), Counter()
     fork._begun = set()
     fork.is_resting = fork.is_pausing = False

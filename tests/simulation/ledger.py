@@ -79,6 +79,8 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.dropped_messages = self.rejections = 0
         self.thrown: Counter[str] = Counter()
         self.held: set[tuple[str, bytes]] = set()
+        self.unacknowledged: set[bytes] = set()  # values of sources that wait for what comes of them
+        self._acknowledged: set[bytes] = set()
         self.accepted: set[tuple[str, bytes]] = set()
         self.refused: set[tuple[str, bytes]] = set()
         self.uncertain: set[tuple[str, bytes]] = set()
@@ -139,6 +141,23 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.trace.append(f"{node} makes {value.decode()}")
         return value
 
+    def acknowledge(self, value: bytes) -> None:
+        """A source is told that nothing of what came of a value is under way any more."""
+        self.trace.append(f"acknowledged {value.decode()}")
+        if value not in self.unacknowledged:
+            self.violate(f"{value!r} was acknowledged, and not waited for")
+        self.unacknowledged.discard(value)
+        self._acknowledged.add(value)
+        for node, held in self.held:
+            if self._root(held) == value:
+                self.violate(f"{value!r} was acknowledged, and {node} holds what came of it")
+
+    def _root(self, value: bytes) -> bytes:
+        """What a value was made of in the end, as far as it was made of one alone."""
+        while (parent := self._parents.get(value, b"null")) != b"null":
+            value = parent
+        return value
+
     def note_injected(self, value: bytes, lane: int) -> None:
         """A value is about to be injected in a lane."""
         self._lanes[value] = lane
@@ -195,6 +214,8 @@ class Ledger(ExecutionObserver, FlowObserver):
         if (node, message.value) in self.hopeless:
             self.violate(f"{node} was handed {message.value!r} again, although that is hopeless")
         self.handled[node, message.value] += 1
+        if self._acknowledged and self._root(message.value) in self._acknowledged:
+            self.violate(f"{node} was handed what came of a value that had been acknowledged: {message.value!r}")
         if self.handled[node, message.value] == 1:
             wrong = self.order.begin(node, message.value)
             if wrong and node not in self.reordered:
@@ -399,6 +420,8 @@ class Ledger(ExecutionObserver, FlowObserver):
         counted = {name: getattr(metrics, name) for name in seen}
         if counted != seen:
             self.violate(f"counted {counted}, but there were {seen}")
+        if self.unacknowledged:
+            self.violate(f"completed, and never acknowledged: {self.unacknowledged}")
         if self.held:
             self.violate(f"completed, and still held: {self.held}")
         if snapshot.unprocessed:

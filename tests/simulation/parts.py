@@ -1,17 +1,26 @@
 """The components of simulated graphs: handlers that do as they are told, and report to the ledger."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import trio
 
 from engine.contracts.chain import Chain, Link
 from engine.contracts.component import Builtin, Component
-from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, Place, place_of
+from engine.contracts.groups import (
+    AcknowledgedOutcome,
+    GatheringHandler,
+    Group,
+    GroupedOutcome,
+    Place,
+    Receipt,
+    item_place_of,
+    place_of,
+)
 from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Kept, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from engine.contracts.source import Produced, SourceHandler
@@ -203,6 +212,25 @@ class Ticker(Part):
         return Outcome(self.ledger.thin(self.node, [self.make(b"null")]))
 
 
+class Slip(Receipt):
+    """The receipt of one value of a pump."""
+
+    def __init__(self, ledger: Ledger, value: bytes) -> None:
+        self._ledger = ledger
+        self._value = value
+
+    def settle(self, refusal: HandlerError | None) -> None:
+        del refusal
+        self._ledger.acknowledge(self._value)
+
+
+class PumpComponent(Builtin):
+    """A pump, some of which wait for what comes of their values."""
+
+    def acknowledges(self, config: Mapping[str, Any]) -> bool:
+        return bool(config["modulus"] % 4 == 3)
+
+
 class Pump(Part, SourceHandler):
     """Produces some batches, now and then with a pause, and ends."""
 
@@ -227,7 +255,11 @@ class Pump(Part, SourceHandler):
         self.ledger.check_not_resting(self.node, "release")
         outcome = SourceHandler._take(self)
         values = [self.make(b"null") for _ in outcome.emissions]
-        return Outcome(self.ledger.thin(self.node, values))
+        emissions = self.ledger.thin(self.node, values)
+        if self.config["modulus"] % 4 != 3 or not emissions:
+            return Outcome(emissions)
+        self.ledger.unacknowledged.update(value for _, value in emissions)
+        return AcknowledgedOutcome(emissions, receipts=[Slip(self.ledger, value) for _, value in emissions])
 
     def snapshot(self, now: float) -> Kept | None:
         return SourceHandler.snapshot(self, now)
@@ -350,7 +382,7 @@ class PutterTogether(GatheringHandler, Part):
 
     async def _outcome(self, message: Message) -> Outcome:
         self.ledger.begin(self.node, message)
-        place = place_of(message)
+        place = item_place_of(message)
         if place is None:
             return Outcome(self.ledger.thin(self.node, [self.make(message.value)]))
         if place.group not in self._open or place.group in self._complete:
@@ -455,6 +487,7 @@ def parts(ledger: Ledger, random: Random, *, diverging: bool = False) -> dict[st
         # What a part hands on is a new value, so that each is known; to the engine that makes no difference.
         relayed = (0, 0) if kind == "relay" else ()
         make = partial(part, ledger=ledger)
-        return Builtin(definition, make, produces=kind == "pump", grouping=GROUPING.get(kind, ""), relayed=relayed)
+        kind_of = PumpComponent if kind == "pump" else Builtin
+        return kind_of(definition, make, produces=kind == "pump", grouping=GROUPING.get(kind, ""), relayed=relayed)
 
     return {kind: component(kind, part) for kind, part in PARTS.items()}

@@ -311,7 +311,7 @@ def _draw_node(random: Random, node: str, limits: EngineLimits) -> dict[str, Any
     if random.random() < 0.03:
         config["cleanup"] = random.choice(("throw", "hang", "slow", "aside"))
     if kind == "source" and config["modulus"] % 2:
-        kind = "pump" if config["modulus"] > 6 else "tick"
+        kind = "pump" if config["modulus"] > 4 else "tick"
     fields: dict[str, Any] = {"id": node, "component": kind, "config": config}
     if random.random() < 0.6:
         overflow = random.choice(("block", "block", "block", "reject", "drop-oldest", "drop-newest"))
