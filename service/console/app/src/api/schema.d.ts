@@ -4457,6 +4457,11 @@ export interface components {
              * @default false
              */
             validate?: boolean;
+            /**
+             * @description whether it produces by itself: its `next` is asked for more as long as there is room.
+             * @default false
+             */
+            source?: boolean;
             ports: components["schemas"]["WrittenPorts"];
         };
         /**
