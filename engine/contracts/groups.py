@@ -181,7 +181,7 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 class AcknowledgedOutcome(Outcome, frozen=True, gc=False):
-    """What a source gives out, with the receipt of each emission, if it has one."""
+    """The outcome of a source, with the receipt of each emission, if it has one."""
 
     receipts: Sequence[Receipt | None] = ()
 
