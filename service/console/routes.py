@@ -6,7 +6,7 @@ from quart import Blueprint, Response, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.console.files import StaticFile, read_files
+from service.console.files import StaticFile, paths_in, read_file
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -22,8 +22,13 @@ _HEADERS = {
     "Vary": "Accept-Encoding",
 }
 
-_files = cache(read_files)
-"""Read when somebody first asks: whoever never opens the console pays nothing for it."""
+_paths = cache(paths_in)
+
+
+@cache
+def _file(name: str) -> StaticFile:
+    """Read a file when somebody first asks for it: all of them at once would hold everybody else up."""
+    return read_file(name, _paths()[name])
 
 
 def console_routes() -> Blueprint:
@@ -37,10 +42,9 @@ def console_routes() -> Blueprint:
     @routes.get("/console/", defaults={"path": "index.html"})
     @routes.get("/console/<path:path>")
     async def show(path: str) -> Response:
-        found = _files().get(path)
-        if found is None:
+        if path not in _paths():  # before the cache, which keeps what it is asked for
             raise NotFound(f"The console has no file {path[:200]!r}")
-        return _reply(found)
+        return _reply(_file(path))
 
     return routes
 

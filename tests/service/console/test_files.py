@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.console.files import STATIC_FOLDER, StaticFile, read_files
-from service.console.routes import CONTENT_POLICY
+from service.console.files import STATIC_FOLDER, StaticFile, read_file, read_files
+from service.console.routes import CONTENT_POLICY, _file
 from tests.service.serving import open_service
 
 FIRST_GRAPH_BYTES = 150 * 1024
@@ -83,3 +83,20 @@ async def test_nothing_but_its_files_is_served(path: str) -> None:
     async with open_service() as service:
         answer = await service.client.get(f"/console/{path}")
         assert answer.status_code == 404
+
+
+async def test_a_file_is_read_when_it_is_first_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for the page does not wait for the code editor to be compressed; nor do all others."""
+    read: list[str] = []
+
+    def noted(name: str, path: Path) -> StaticFile:
+        read.append(name)
+        return read_file(name, path)
+
+    monkeypatch.setattr("service.console.routes.read_file", noted)
+    _file.cache_clear()
+    async with open_service() as service:
+        for _ in range(2):
+            await service.client.get("/console/")
+        await service.client.get("/console/assets/none.js")
+    assert read == ["index.html"]

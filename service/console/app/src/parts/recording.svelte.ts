@@ -8,11 +8,13 @@ export interface OwnRecording {
   readonly refusal: Refusal | undefined;
   /** Take note of everything from now on. */
   begin: () => Promise<boolean>;
+  /** Look again how far it is. */
+  again: () => void;
 }
 
 /** The list is asked, because there is nothing wrong with an execution of which nothing is noted. */
 export function recordingOf(executionId: () => string): OwnRecording {
-  const list = polled(() => get<Schemas['RecordingList']>('/api/recordings'), 5000);
+  const list = polled(() => get<Schemas['RecordingList']>('/api/recordings'), 15_000);
   const doing = deeds(() => list.again());
   return {
     get summary() {
@@ -21,6 +23,7 @@ export function recordingOf(executionId: () => string): OwnRecording {
     get refusal() {
       return doing.refusal;
     },
+    again: () => list.again(),
     begin: () => doing.attempt(() => ask('PUT', at('executions', executionId(), 'recording'), { level: 'full' })),
   };
 }
