@@ -119,8 +119,8 @@ def surroundings_of(graph: LoadedGraph, around: Surroundings) -> dict[str, Any]:
     template = graph.template
     if template is None:
         return {}
-    mask = mask_of(around.secrets, around.secrets)
     values = {name: around.env[name] for name in sorted(template.env) if name in around.env}
+    mask = mask_of(around.secrets, around.secrets) if values else None
     shown = {name: value for name, value in values.items() if mask is None or mask.text(value) == value}
     return {"env": shown, "secrets": tuple(sorted(template.secrets))}
 

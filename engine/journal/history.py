@@ -112,13 +112,13 @@ async def read_page(
                 if len(page) == wanted.limit or size > PAGE_BYTES:
                     return Page(page, record.number)
                 told = names.told(record, wanted.value_bytes)
-                size += _weight(told)
+                size += weight_of(told)
                 page.append(told)
             await trio.lowlevel.checkpoint()
     return Page(page, 0)
 
 
-def _weight(told: HistoryRecord) -> int:
+def weight_of(told: HistoryRecord) -> int:
     """Return about how many bytes a record has in a reply."""
     value = 0 if isinstance(told.value, msgspec.UnsetType) else len(bytes(told.value))
     error = 0 if told.error is None else sum([len(str(text)) for text in told.error.values()])

@@ -15,7 +15,7 @@ import trio
 from engine.cooperative.slices import Breaks
 from engine.errors import RecordNotFoundError
 from engine.journal.head import Head, decode_head
-from engine.journal.history import RECORDS_BETWEEN_LOOKS, Names
+from engine.journal.history import PAGE_BYTES, RECORDS_BETWEEN_LOOKS, Names, weight_of
 from engine.journal.records import Emitted, Failed, Fired, Injected, Invoked, Made, Reader, Record, Revised
 from proto.recording import HistoryRecord, LineageReply
 
@@ -73,14 +73,27 @@ async def read_lineage(
     names = _NamesAt(head, links.revisions)
     causes = [each for each in await _reached(sequence, links.causes) if each in links.records]
     consequences = sorted([each for each in await _reached(sequence, links.consequences) if each in links.records])
-    is_cut = max(len(causes), len(consequences)) > MOST_RECORDS
+    lists = [_told(names, [links.records[each] for each in numbers]) for numbers in (causes, consequences)]
+    is_cut = [len(each) for each in lists] != [len(causes), len(consequences)]
     return LineageReply(
         sequence=sequence,
         record=names.told(record, VALUE_BYTES),
-        causes=[names.told(links.records[each], VALUE_BYTES) for each in causes[:MOST_RECORDS]],
-        consequences=[names.told(links.records[each], VALUE_BYTES) for each in consequences[:MOST_RECORDS]],
+        causes=lists[0],
+        consequences=lists[1],
         is_complete=is_complete and not is_cut and head.level == "full",
     )
+
+
+def _told(names: _NamesAt, records: Sequence[Record]) -> list[HistoryRecord]:
+    """Return as many of the first records as a list may have, as people read them."""
+    told: list[HistoryRecord] = []
+    left_bytes = PAGE_BYTES // 2
+    for record in records[:MOST_RECORDS]:
+        told.append(names.told(record, VALUE_BYTES))
+        left_bytes -= weight_of(told[-1])
+        if left_bytes < 0:
+            break
+    return told
 
 
 async def _reached(start: int, following: Mapping[int, Sequence[int]]) -> list[int]:

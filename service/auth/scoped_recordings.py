@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
-from engine.cooperative.slices import in_slices
+from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import InvalidRecordingError, RecordingNotFoundError, RecordNotFoundError, WorkersBusyError
 from engine.journal.file import FileWriter, RecordingFile
 from engine.journal.history import Filter, Page, read_page
@@ -96,9 +96,12 @@ class ScopedRecordings:
             RecordingNotFoundError: there is none that the caller sees.
         """
         recording = self._seen(recording_id)
-        writer = FileWriter()
-        parts = [writer.begin(await recording.head())]
-        parts += [writer.chunk(chunk) async for chunk in self._chunks(recording)]
+        chunks = [chunk async for chunk in self._chunks(recording)]
+        writer, breaks = FileWriter(), Breaks()
+        parts = [writer.begin(await recording.head())]  # behind its chunks: what has gone meanwhile, it says
+        for chunk in chunks:
+            parts.append(writer.chunk(chunk))
+            await breaks.offer()
         return b"".join([*parts, writer.end()])
 
     def check_taking_in(self) -> None:

@@ -36,6 +36,11 @@ async def sequence_of(runtime: Runtime, execution_id: str, text: str) -> int:
     raise AssertionError(text)
 
 
+async def first_injected(runtime: Runtime, execution_id: str) -> int:
+    (record, *_) = await told(runtime, execution_id, kinds=frozenset({"injected"}))
+    return record.sequence
+
+
 async def test_a_value_comes_of_what_was_injected_and_leads_along_all_branches() -> None:
     """A diamond: one message, two ways, both ends."""
     graph = document(
@@ -91,6 +96,18 @@ async def test_a_message_that_was_delayed_comes_of_itself() -> None:
         execution_id = await recorded(runtime, graph, 1, 2, 3)
         found = await lineage(runtime, execution_id, await sequence_of(runtime, execution_id, "emitted a 2"))
         assert in_short(found.causes) == ["injected a 2"]
+
+
+async def test_a_reply_is_bounded_in_bytes() -> None:
+    """It says that there is more."""
+    ends = [f"n{number}" for number in range(200)]
+    nodes = dict.fromkeys(["a", *ends], "symbia.core.passthrough")
+    graph = document(nodes, [f"a:out > {end}:in" for end in ends])
+    async with open_runtime() as runtime:
+        execution_id = await recorded(runtime, graph, '"' + "x" * 16_000 + '"')
+        found = await lineage(runtime, execution_id, await first_injected(runtime, execution_id))
+    assert not found.is_complete
+    assert 100 < len(found.consequences) < 150
 
 
 async def test_a_number_that_nothing_has_is_not_found() -> None:
