@@ -10,6 +10,7 @@ from functools import partial
 
 import msgspec
 
+from engine.checkpoint.encoding import encoded
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.handler import NO_EDGE
 from engine.contracts.observer import FlowObserver
@@ -30,6 +31,7 @@ from engine.execution.edges import find_queue, queues_of, read_edges, read_waiti
 from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History, Suspended
+from engine.journal.checkpointing import HEAVIEST_BYTES, Checkpointing
 from engine.journal.head import Circumstances, described
 from engine.journal.recorder import SEGMENT_BYTES, Recorder
 from engine.journal.recordings import Recordings
@@ -565,3 +567,19 @@ def begin_recording(
     shared.record(recorder)
     keep = recordings.fly if flight_bytes else recordings.begin
     keep(recorder, recording, shared.record_no_more)
+    if shared.mask is None and not flight_bytes:  # a state may hold a secret in any form, and a mask finds it not
+        recorder.checkpointing = Checkpointing(
+            partial(_checkpoint_of, execution, recorder),
+            recorder.checkpointed,
+            execution.spawn,
+            min(HEAVIEST_BYTES, recordings.limit_bytes // 8),
+        )
+        if not circumstances.is_from_start:
+            recorder.checkpointing.begin()
+
+
+async def _checkpoint_of(execution: Execution, recorder: Recorder) -> tuple[int, bytes]:
+    steps = execution.cut()
+    recorder.begin_segment()
+    checkpoint = await in_slices(steps)
+    return checkpoint.sequence, await in_slices(encoded(checkpoint))

@@ -9,15 +9,16 @@ from engine.compile.compiler import compile_read, judge, problems_of, read_graph
 from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.parts import GraphSource
-from engine.components.lookup import ComponentSource, Resolver
+from engine.compile.recompose import recompose
+from engine.components.lookup import ComponentSource, Resolver, base_of
 from engine.components.registry import Registry
 from engine.contracts.component import Component
 from engine.contracts.surroundings import SameForAll, Vault
 from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
-from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import ComponentNotFoundError, InvalidGraphError, VersionNotFoundError
+from engine.documents.problem_report import ProblemReport, numbered, shown
+from engine.errors import ComponentNotFoundError, InvalidComponentError, InvalidGraphError, VersionNotFoundError
 from engine.graph_finder import GraphFinder
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import KeptVersion, record_of_version, removal_of_version
@@ -346,6 +347,33 @@ class Library:
         document = await in_slices(document_of(written.definition))
         compiled = await self._compiled(document, present.owner)
         return msgspec.structs.replace(compiled, id=graph_id, number=number)
+
+    async def variant(self, graph_id: str, number: int | None, documents: Sequence[Any]) -> LoadedGraph:
+        """Return a version of a graph as it can run, with components of which nobody else hears.
+
+        Args:
+            graph_id: the graph.
+            number: of the version; the present one when absent.
+            documents: definitions, each in the place of the component of its id.
+
+        Raises:
+            InvalidComponentError: one of them is none, or is one that no node uses.
+            EngineError: as :meth:`compiled_version`.
+        """
+        graph = await self.compiled_version(graph_id, number)
+        components: dict[str, Component] = {}
+        names = dict.fromkeys(node.definition.component for node in graph.nodes)
+        for document in documents:
+            component = await self._registry.make(document, graph.owner)
+            users = [name for name in names if base_of(name) == component.definition.id]
+            if not users:
+                message = f"No node of the graph is a use of {shown(component.definition.id)}"
+                raise InvalidComponentError([Problem("component.unused", "components", message)])
+            components.update(dict.fromkeys(users, component))
+        if not components:
+            return graph
+        surroundings = self.vault.of(graph.owner)
+        return await recompose(graph, components, {}, self.limits, self._clock.timestamp, surroundings)
 
     async def roll_back_graph(
         self, graph_id: str, number: int, *, by: str = "", condition: Condition = UNCONDITIONAL

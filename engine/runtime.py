@@ -4,10 +4,11 @@ What may be large is read in slices by the methods that are ``async``; the other
 graphs are small and for what costs next to nothing.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import trio
@@ -233,6 +234,8 @@ class Runtime:
         graph_id: str | None = None,
         execution_id: str | None = None,
         on_created: Callable[[str], None] | None = None,
+        graph: LoadedGraph | None = None,
+        rerun: Rerun = FIRST_RUN,
     ) -> ExecutionSnapshot:
         """Start an execution that goes on from a moment of an earlier one; return when it runs.
 
@@ -245,7 +248,9 @@ class Runtime:
                 absent.
             execution_id: that of the earlier execution, if this one is to stand in its place, also in what is
                 kept of it; a new one when absent.
-            on_created: as for ``execute``.
+            on_created: as for ``execute``, but that the execution is not to be found yet.
+            graph: to run in place of any of the library's, such as one with other code.
+            rerun: as for ``execute``.
 
         Raises:
             CheckpointMismatchError: the graph cannot go on from there; nothing was started.
@@ -253,8 +258,24 @@ class Runtime:
             EngineError: as for ``execute``.
         """
         return await self._starting.start_from(
-            checkpoint, options or ExecuteOptions(), graph_id, execution_id, on_created
+            checkpoint, options or ExecuteOptions(), graph_id, execution_id, on_created, graph, rerun
         )
+
+    async def fork(
+        self,
+        checkpoint: Checkpoint,
+        graph_id: str,
+        version: int | None,
+        components: Sequence[Any],
+        options: ExecuteOptions,
+    ) -> ExecutionSnapshot:
+        """Start an execution from a moment of another one, in a version of a graph, with other components.
+
+        Raises:
+            EngineError: as for ``start_from`` and :meth:`engine.library.Library.variant`; nothing was started.
+        """
+        graph = await self.library.variant(graph_id, version, components)
+        return await self.start_from(checkpoint, options, graph=graph)
 
     async def checkpoint(self, execution_id: str) -> Checkpoint:
         """Return an execution as it is at this moment, without stopping it.

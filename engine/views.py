@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.component import Component
 from engine.contracts.observer import FlowObserver
@@ -162,6 +163,14 @@ class RuntimeView(Protocol):
         options: ExecuteOptions | None = None,
         *,
         on_created: Callable[[str], None] | None = None,
+    ) -> ExecutionSnapshot: ...
+    async def fork(
+        self,
+        checkpoint: Checkpoint,
+        graph_id: str,
+        version: int | None,
+        components: Sequence[Any],
+        options: ExecuteOptions,
     ) -> ExecutionSnapshot: ...
     async def list_executions(
         self,

@@ -19,6 +19,8 @@ RecordKind = Literal[
     "command",
     "refused",
     "made",
+    "dropped",
+    "checkpoint",
     "lost",
     "revised",
 ]
@@ -80,8 +82,8 @@ class HistoryRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         key: of the state, that was set.
         level: of the line that was logged.
         message: that line; or what the execution was told.
-        count: how many were lost or refused.
-        made_of: the numbers of the messages that something was made of.
+        count: how many were lost, refused or dropped.
+        made_of: the numbers of the messages that something was made of, or that were refused or dropped.
         emitted: of an answer, how many values the node made of it.
         is_last: of a firing, whether it was because no more input was coming.
     """

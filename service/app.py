@@ -30,6 +30,7 @@ from service.http.routes.health import health_routes
 from service.http.routes.ingress import ingress_routes
 from service.http.routes.injection import injection_routes
 from service.http.routes.metrics import metrics_routes
+from service.http.routes.moments import moment_routes
 from service.http.routes.network import network_routes
 from service.http.routes.outputs import output_routes
 from service.http.routes.recordings import recording_routes
@@ -107,6 +108,7 @@ def create_app(
         app.register_blueprint(routes(scoped))
     recordings = ScopedRecordings(runtime, CURRENT_CALLER.get)
     app.register_blueprint(recording_routes(scoped, recordings))
+    app.register_blueprint(moment_routes(scoped, recordings))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))

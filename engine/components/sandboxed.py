@@ -18,7 +18,16 @@ from engine.components.unfilled import unfilled
 from engine.contracts.chain import Call, Chain, ChainResult, Item, Link
 from engine.contracts.component import input_names, output_names
 from engine.contracts.groups import together
-from engine.contracts.handler import Handler, HandlerError, InstanceContext, Kept, LogLine, Message, Outcome
+from engine.contracts.handler import (
+    Handler,
+    HandlerError,
+    InstanceContext,
+    Kept,
+    LogLine,
+    Message,
+    Outcome,
+    Writes,
+)
 from engine.contracts.source import Produced, SourceHandler
 from engine.errors import WorkersBusyError
 from engine.limits import EngineLimits
@@ -290,6 +299,7 @@ class SandboxedHandler(Handler):
         self._chain: SandboxChain | None = None
         self._place = 0
         self._done: Sequence[Effects] = ()  # a batch that is done, while its many log lines are made
+        self._noted: list[Writes] | None = None  # what is set, where somebody takes note
         self._sandbox: Sandbox = host.sandbox(
             program,
             identity=Identity(context.execution_id, context.node_id, context.instance_id),
@@ -306,13 +316,21 @@ class SandboxedHandler(Handler):
     async def initialize(self) -> Outcome:
         try:
             if self._chain is not None:
-                return _outcome(await self._chain.open(self._place))
-            return _outcome(await self._sandbox.open())
+                opened = await self._chain.open(self._place)
+                if self._noted is not None:
+                    self._noted.append(opened.state)
+                return _outcome(opened)
+            opened = await self._sandbox.open()
+            if self._noted is not None:
+                self._noted.append(opened.state)
+            return _outcome(opened)
         except SandboxError as error:
             return Outcome(error=_handler_error(error.error))
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         effects = await self._sandbox.process([(message.port, message.value) for message in batch])
+        if self._noted is not None:
+            self._noted += [effect.state for effect in effects]
         plain = [Outcome(effect.emissions) for effect in effects if effect.error is None and not effect.logs]
         if len(plain) == len(effects):  # most batches only emit
             return plain
@@ -339,10 +357,20 @@ class SandboxedHandler(Handler):
         self._sandbox.go_on_from(msgspec.convert(kept.rest, dict[str, bytes]))
 
     async def conclude(self) -> Outcome:
-        return _outcome(await (self._sandbox.flush() if self._chain is None else self._chain.flush(self._place)))
+        last = await (self._sandbox.flush() if self._chain is None else self._chain.flush(self._place))
+        if self._noted is not None:
+            self._noted.append(last.state)
+        return _outcome(last)
 
     def state(self) -> Mapping[str, bytes]:
         return self._sandbox.state
+
+    def note_writes(self) -> None:
+        self._noted = []
+
+    def noted_writes(self) -> Sequence[Writes]:
+        noted, self._noted = self._noted, None
+        return noted or ()
 
     async def inherit(self, former: Handler, from_version: str) -> HandlerError | None:
         kept = former.snapshot(0.0)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from engine.contracts.handler import Emission, Handler, HandlerError, LogLine
+from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Writes
 
 Item = tuple[int, int, bytes]
 """The place of a handler in its chain, the index of its input port, and a value as JSON text."""
@@ -79,6 +79,7 @@ class Step(Protocol):
         emissions: without what it passed on, where nobody traces.
         logs: in order.
         error: the reason why it failed, if it did; then it has emitted nothing.
+        state: what it has set, or taken away, of what it keeps.
         cause: with an error, the input port and the value of the invocation.
         sizes: how many values each of several invocations emitted, in order; None where each emitted one.
         lane: of the messages of all of them.
@@ -92,6 +93,8 @@ class Step(Protocol):
     def logs(self) -> Sequence[LogLine]: ...
     @property
     def error(self) -> HandlerError | None: ...
+    @property
+    def state(self) -> Writes: ...
     @property
     def cause(self) -> tuple[int, bytes] | None: ...
     @property

@@ -20,6 +20,9 @@ from engine.wall_clock import WallClock
 Emission = tuple[int, bytes]
 """The index of an output port, and a value as JSON text."""
 
+Writes = Sequence[tuple[str, bytes | None]]
+"""Keys of a state that one invocation has set, each with its value as JSON text; None where it was taken away."""
+
 NO_EDGE = -1
 """The stand-in for an edge's index, where there is none. As an index it is that of the last of the counters of
 edges, which is a spare one and shown to nobody (``engine.execution.shared``): so nobody need ask before
@@ -237,6 +240,13 @@ class Handler:
     def state(self) -> Mapping[str, bytes]:
         """Return the state between invocations, as JSON texts by key (specification, ``setState``)."""
         return {}
+
+    def note_writes(self) -> None:
+        """Take note from now on of each write to the state, until ``noted_writes`` asks for them."""
+
+    def noted_writes(self) -> Sequence[Writes]:
+        """Return what each invocation since then has set in the state, in their order; note no more."""
+        return ()
 
     def take_over(self, former: "Handler") -> None:
         """Go on with the state of a handler that did this node's work in an earlier revision of the graph.

@@ -166,6 +166,8 @@ class ChainedEffects:
                 if shared.call_observers:
                     heard.setdefault(place, []).append((message, Outcome(step.emissions, step.logs, step.error)))
                 shared.report_invocations(member.node, (message,))
+                if step.state and shared.recorder is not None and shared.recorder.is_full:
+                    shared.recorder.wrote(member.node, (message,), (step.state,))
                 if step.logs or step.error is not None:
                     await log_and_fail(member, message, step)
                 for number, (port, value) in enumerate(step.emissions, 1):

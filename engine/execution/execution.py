@@ -23,7 +23,7 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import NOTHING_FILLED, FilledGraph
 from engine.contracts.handler import Handler
 from engine.contracts.observer import ExecutionObserver
-from engine.cooperative.slices import in_slices
+from engine.cooperative.slices import Steps, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import SEED_BITS, Maker, Sources, StandIn, build_instances, no_stand_in, shared_of
 from engine.execution.cutting import cut_of
@@ -297,9 +297,16 @@ class Execution(ReadableExecution):
         Raises:
             IllegalTransitionError: it is neither running nor paused.
         """
+        return await in_slices(self.cut())
+
+    def cut(self) -> Steps[Checkpoint]:
+        """Cut through it now, between two steps of tasks; return the steps that make the checkpoint.
+
+        Raises:
+            IllegalTransitionError: as for ``checkpoint``.
+        """
         self._require_living("take a checkpoint of")
-        steps = cut_of(self.shared, self.instances, self.injector, self.edge_control, self._moment())
-        return await in_slices(steps)
+        return cut_of(self.shared, self.instances, self.injector, self.edge_control, self._moment())
 
     def _moment(self) -> Checkpoint:
         """Return what a checkpoint of this moment says of the execution as a whole."""

@@ -24,7 +24,7 @@ from engine.execution.hand import HAND, Hand, TakenMessages
 from engine.execution.in_hand import InHand
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
-from engine.execution.observed import Observed
+from engine.execution.observed import Observed, note_writes, record_writes
 from engine.execution.producing import Producing
 from engine.execution.sequencer import Sequencer
 from engine.execution.shared import ExecutionShared
@@ -203,10 +203,12 @@ class Instance:
         self._observed.state = "initializing"
         for handler in self._handlers:
             self._initialized.append(handler)  # also when it fails half-way: what it began must be cleaned up
+            note_writes(self._shared, handler)
             try:
                 outcome = await handler.initialize()
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
                 outcome = Outcome(error=handler_error(error))
+            record_writes(self._shared, self.node, handler)
             await self.emitter.log_all(outcome.logs)
             if self.is_going_on:  # it has emitted that before
                 outcome = Outcome(error=outcome.error)
@@ -463,10 +465,12 @@ class Instance:
         await self._shared.gate.enter()
         cause = CAUSELESS_APOCRYPHAL if self._shared.has_lanes else CAUSELESS
         self.is_concluding, self.last_lane = True, cause.lane
+        note_writes(self._shared, handler)
         try:
             outcome = await handler.conclude()
         finally:
             self._shared.gate.leave()
+        record_writes(self._shared, self.node, handler)
         self._record_firing(outcome, is_last=True)
         self.is_concluding, self.is_concluded = False, True
         hand.outcomes, hand.lane = (outcome,), cause.lane

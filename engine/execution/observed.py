@@ -57,6 +57,7 @@ class Observed:
         try:
             if shared.flow_observers:
                 shared.report_invocations(self._node, batch[self._told :])
+                note_writes(shared, handler)
             outcomes = await handler.process(batch)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
             outcomes = [Outcome(error=handler_error(error))] * len(batch)
@@ -74,6 +75,7 @@ class Observed:
         if ended >= shared.ages.next_seconds:
             shared.mark_ages(ended)
         if shared.recorder is not None:
+            record_writes(shared, self._node, handler, batch[: len(outcomes)])
             shared.recorder.called(self._node, batch, outcomes, started)
         if shared.call_observers:
             shared.report_call(self._node, batch, outcomes, started, ended)
@@ -89,3 +91,19 @@ class Observed:
         """Count and report an invocation that ended in an error."""
         self.counters.errors += 1
         self._shared.report_failure(self._node, error)
+
+
+def note_writes(shared: ExecutionShared, handler: Handler) -> None:
+    """Let a handler take note of what its next call sets in its state, where everything is recorded."""
+    if shared.recorder is not None and shared.recorder.is_full:
+        handler.innermost().note_writes()
+
+
+def record_writes(
+    shared: ExecutionShared, node: CompiledNode, handler: Handler, batch: Sequence[Message] = ()
+) -> None:
+    """Record what a call with these messages has set, where everything is recorded."""
+    if shared.recorder is not None and shared.recorder.is_full:
+        noted = handler.innermost().noted_writes()
+        if any(noted):
+            shared.recorder.wrote(node, batch, noted)

@@ -405,6 +405,8 @@ class ExecutionShared:
             edge.dropped += 1
             edge.take(1)
         self.counters.dropped += len(dropped)
+        if self.recorder is not None and self.recorder.is_full:
+            self.recorder.dropped(self.graph.nodes[node_index], dropped, reason)
         for observer in self._observers:
             observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped), reason)
         self.note_lost(dropped)

@@ -13,7 +13,9 @@ from engine.journal.head import Head, decode_head
 from engine.journal.records import (
     KINDS,
     Answered,
+    Checkpointed,
     Commanded,
+    Dropped,
     Emitted,
     Failed,
     Fired,
@@ -214,6 +216,14 @@ class Names:
                 return {"level": _shown(record.level), "message": _shown(record.message)}
             case Commanded():
                 return {"message": _shown(record.command)}
+            case Dropped():
+                return {
+                    "count": len(record.messages),
+                    "made_of": record.messages,
+                    "message": _shown(record.reason),
+                }
+            case Checkpointed():
+                return {"omitted_bytes": len(record.body)}
             case Lost():
                 return {"count": record.count}
             case Refused():

@@ -17,11 +17,13 @@ import msgspec
 import trio
 
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
-from engine.contracts.handler import NO_EDGE, HandlerError, LogLine, Message, Outcome
+from engine.contracts.handler import NO_EDGE, HandlerError, LogLine, Message, Outcome, Writes
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import Steps, at_once, in_slices
 from engine.documents.mask import Mask
+from engine.journal.checkpointing import Checkpointing
 from engine.journal.records import LARGE_BYTES, digest_of, encode_chunk
+from proto.edge import DropReason
 from proto.graph import Recording as Level
 
 CHUNK_BYTES = 64 * 1024
@@ -38,7 +40,7 @@ SEGMENT_BYTES = 1024 * 1024
 
 _BLOB, _INJECTED, _EMITTED, _INVOKED, _WRITTEN, _FIRED, _ANSWERED = range(7)
 _LOGGED, _FAILED, _COMMANDED, _LOST, _REFUSED, _MADE = range(7, 13)
-_REVISED = 13
+_REVISED, _DROPPED, _CHECKPOINTED = range(13, 16)
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
@@ -49,12 +51,15 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
         last: that of its last one.
         body: its bytes (``engine.journal.records``).
         begins_segment: whether it can be read without those before it.
+        moment: of a checkpoint, which is alone in its chunk, the number up to which everything is in it; 0 of
+            other records.
     """
 
     first: int
     last: int
     body: bytes
     begins_segment: bool = False
+    moment: int = 0
 
 
 class Recorder(FlowObserver):
@@ -68,6 +73,9 @@ class Recorder(FlowObserver):
         mask: of the secrets that the execution uses; None where it uses none.
         describe: makes the head of a recording of another graph that the execution changes to.
         segment_bytes: after which what comes before may be let go of as a whole.
+
+    Attributes:
+        checkpointing: hears of what was noted, and takes checkpoints; None where nobody does.
     """
 
     hears_hops: ClassVar[bool] = True
@@ -84,6 +92,7 @@ class Recorder(FlowObserver):
     ) -> None:
         self.level = level
         self.is_full = level == "full"
+        self.checkpointing: Checkpointing | None = None
         self._next = next_number
         self._keep = keep
         self._describe = describe
@@ -258,6 +267,28 @@ class Recorder(FlowObserver):
         note = (_LOGGED, number, self._now(), node.index, line.level, line.message, line.meta or b"")
         self._note(note, number, len(line.message))
 
+    def wrote(self, node: CompiledNode, batch: Sequence[Message], writes: Sequence[Writes]) -> None:
+        """Note what invocations have set in the state; of the messages of a batch, or of none.
+
+        Where there are more invocations than messages, or fewer, nobody says which one wrote what.
+        """
+        is_known = len(batch) == len(writes)
+        for index, of_one in enumerate(writes):
+            for key, value in of_one:
+                number = self._next()
+                cause = batch[index].sequence if is_known else 0
+                text = key if self.mask is None else self.mask.text(key)
+                shown = b"" if value is None else self._shown(value)
+                note = (_WRITTEN, number, self._now(), node.index, cause, text, shown)
+                self._note(note, number, len(text) + len(shown))
+
+    def dropped(self, node: CompiledNode, messages: Sequence[Message], reason: DropReason) -> None:
+        """Note that a node never gets messages that it was sent."""
+        number = self._next()
+        sequences = [message.sequence for message in messages]
+        note = (_DROPPED, number, self._now(), node.index, reason, sequences)
+        self._note(note, number, 9 * len(sequences))
+
     def invoked_together(self, node_id: str, ports: Sequence[str], batch: Sequence[Message]) -> None:
         del ports
         count = len(batch)
@@ -321,8 +352,21 @@ class Recorder(FlowObserver):
 
     # Chunks
 
-    def seal(self) -> None:
-        """Hand on what has been noted."""
+    def begin_segment(self) -> None:
+        """Let what is noted from now on be read without what came before: a checkpoint of this moment follows."""
+        self.seal()
+        self._begin_segment()
+
+    def checkpointed(self, sequence: int, body: bytes) -> None:
+        """Note a checkpoint that was taken when a segment began."""
+        self.seal()
+        number = self._next()
+        self._notes.append((_CHECKPOINTED, number, self._now(), sequence, body))
+        self._first, self._last = self._first or number, number
+        self.seal(sequence)
+
+    def seal(self, moment: int = 0) -> None:
+        """Hand on what has been noted; ``moment`` is that of a checkpoint."""
         if not self._notes:
             return
         body = encode_chunk(self._notes)
@@ -335,7 +379,9 @@ class Recorder(FlowObserver):
         self._notes, self._first, self._size_bytes = [], 0, 0
         if self._segment_bytes >= self._segment_limit:
             self._begin_segment()
-        self._keep(Chunk(first, last, body, begins_segment=begins))
+        self._keep(Chunk(first, last, body, begins_segment=begins, moment=moment))
+        if self.checkpointing is not None and not moment:
+            self.checkpointing.have_come(len(body))
 
     def _begin_segment(self) -> None:
         """Let the next chunk begin a segment: it can be read without those before it."""

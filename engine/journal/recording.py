@@ -40,6 +40,7 @@ class Figures(msgspec.Struct, rename="camel"):
         segments: the number of the first record of each part that can be read by itself, and its bytes.
         is_trimmed: whether its oldest part has gone.
         has_holes: whether something is lacking in the midst of it.
+        moments: of each checkpoint, its own number, and the one up to which everything is in it.
     """
 
     first: int = 0
@@ -52,6 +53,7 @@ class Figures(msgspec.Struct, rename="camel"):
     segments: list[tuple[int, int]] = []
     is_trimmed: bool = False
     has_holes: bool = False
+    moments: list[tuple[int, int]] = []
 
 
 class Names(msgspec.Struct, frozen=True, rename="camel"):
@@ -167,6 +169,8 @@ class Recording:
         figures.size_bytes += size
         figures.first = figures.first or chunk.first
         figures.last = chunk.last
+        if chunk.moment:
+            figures.moments.append((chunk.last, chunk.moment))
         self.chunks.append(chunk)
 
     def _has_room(self, chunk: Chunk) -> bool:
@@ -195,6 +199,7 @@ class Recording:
         first = self.figures.segments[0][0]
         self.figures.size_bytes -= size
         self.figures.first = first
+        self.figures.moments = [each for each in self.figures.moments if each[1] >= first]
         self.figures.is_complete = False
         self.figures.is_trimmed = True
         self.note_figures()
@@ -214,6 +219,10 @@ class Recording:
         if self._is_broken and chunk.begins_segment and self.level != "inputs":
             self._is_broken = False
         return not self._is_broken
+
+    def moment_before(self, at: int) -> tuple[int, int] | None:
+        """Return the last checkpoint whose moment is at or before a record: its number, and that of its moment."""
+        return max([each for each in self.figures.moments if each[1] <= at + 1], default=None)
 
     def lose(self, chunk: Chunk) -> None:
         """Let go of a chunk that could not be written."""

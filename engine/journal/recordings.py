@@ -19,7 +19,7 @@ from engine.journal.head import Circumstances, Head, decode_head
 from engine.journal.recorder import Chunk, Recorder
 from engine.journal.recording import Recording, Why
 from engine.journal.recording_writer import KIND, RecordingWriter, head_kept_in, stream_of
-from engine.journal.records import Lost, Reader
+from engine.journal.records import Checkpointed, Lost, Reader
 from engine.journal.shape import RecordingError
 from engine.limits import EngineLimits
 from engine.memory.ledger import Ledger
@@ -71,6 +71,11 @@ class Recordings:
     def charge(self, ledger: Ledger) -> None:
         """Charge what is in memory from now on."""
         self._ledger = ledger
+
+    @property
+    def limit_bytes(self) -> int:
+        """The bytes that are kept of one recording."""
+        return self._limits.recording_bytes
 
     def now_ms(self) -> int:
         """Return the time of day, in milliseconds since 1970."""
@@ -187,16 +192,19 @@ class Recordings:
         figures.has_holes = not head.is_whole
         before = 0
         for body in chunks:
-            first = last = 0
+            first = last = moment = 0
             for record in reader.read(body):
                 first, last = first or record.number, max(last, record.number)
+                if isinstance(record, Checkpointed):
+                    moment = record.sequence
                 if isinstance(record, Lost):
                     figures.lost = record.count
                     figures.has_holes = True
                 await breaks.offer()
             last = max(last, before + 1)  # there may be nothing but values, for what comes behind them
             await self._wait_for_room()
-            recording.keep(Chunk(first or last, last, body, begins_segment=not figures.segments))
+            begins = not figures.segments
+            recording.keep(Chunk(first or last, last, body, begins_segment=begins, moment=moment))
             if figures.last != last:
                 raise RecordingError(f"a recording has at most {self._limits.recording_bytes:,} bytes here")
             before = last

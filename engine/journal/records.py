@@ -245,6 +245,32 @@ class Revised(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=13):
     is_again: bool = False
 
 
+class Dropped(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=14):
+    """Messages that a node was sent and never gets, by their numbers; ``reason`` is that of the drop."""
+
+    number: int
+    at: float
+    node: int
+    reason: str
+    messages: _Numbers
+
+
+class Checkpointed(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=15):
+    """The whole execution at one moment (``engine.checkpoint``).
+
+    Attributes:
+        number: of the record, which comes some time after that moment.
+        at: seconds since the execution began to be recorded; likewise.
+        sequence: what has a smaller number has happened at that moment, and nothing else has.
+        body: its bytes; empty where they are not kept here.
+    """
+
+    number: int
+    at: float
+    sequence: int
+    body: bytes
+
+
 Element = (
     Blob
     | InjectedTogether
@@ -260,6 +286,8 @@ Element = (
     | Refused
     | Made
     | Revised
+    | Dropped
+    | Checkpointed
 )
 """An element of a chunk."""
 
@@ -277,6 +305,8 @@ Record = (
     | Refused
     | Made
     | Revised
+    | Dropped
+    | Checkpointed
 )
 """A record of a recording."""
 
@@ -294,6 +324,8 @@ KINDS: Mapping[type[msgspec.Struct], RecordKind] = {
     Refused: "refused",
     Made: "made",
     Revised: "revised",
+    Dropped: "dropped",
+    Checkpointed: "checkpoint",
 }
 """The kind of each record, as people name it."""
 
@@ -391,7 +423,7 @@ class Reader:
         elif isinstance(element, Written):
             self._check_node(element.node)
             yield self._with_value(element)
-        elif isinstance(element, Fired | Logged | Failed | Made):
+        elif isinstance(element, Fired | Logged | Failed | Made | Dropped):
             self._check_node(element.node)
             if isinstance(element, Logged) and element.meta:
                 self._check(element.meta)

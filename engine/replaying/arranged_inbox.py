@@ -63,7 +63,9 @@ class ArrangedInbox(Inbox):
         return batch
 
 
-def arrange(shared: ExecutionShared, orders: Mapping[int, Sequence[int]]) -> list[ArrangedInbox]:
+def arrange(
+    shared: ExecutionShared, orders: Mapping[int, Sequence[int]], *, is_chained: bool = True
+) -> list[ArrangedInbox]:
     """Let the nodes of an execution that are fed by several edges be handed messages in a given order.
 
     Those to which an edge with a policy leads take theirs by priority, as ever.
@@ -71,8 +73,10 @@ def arrange(shared: ExecutionShared, orders: Mapping[int, Sequence[int]]) -> lis
     Args:
         shared: of the execution; nothing has come yet.
         orders: of each node, by index, the edges of its messages.
+        is_chained: whether nodes that may run as one do.
     """
-    chain_of = {index: number for number, chain in enumerate(shared.graph.chains) for index in chain}
+    chains = shared.graph.chains if is_chained else ()
+    chain_of = {index: number for number, chain in enumerate(chains) for index in chain}
     arranged = []
     for index, order in orders.items():
         outer = [edge for edge in order if not _is_inner(edge, index, chain_of, shared)]

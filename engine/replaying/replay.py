@@ -5,15 +5,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.checkpoint.checkpoint import Checkpoint
 from engine.contracts.surroundings import Vault
 from engine.journal.head import Head
-from engine.journal.records import Record
+from engine.journal.records import Checkpointed, Record
 from engine.journal.shape import RecordingError
 from engine.replaying.budget import REPLAY_BYTES, Budget
 from engine.replaying.comparison import compare, numbered, ranks
 from engine.replaying.recorded_vault import recorded_vault
 from engine.replaying.rerun import run_script
-from engine.replaying.script import Emission, Place, check_beginning, read_script
+from engine.replaying.script import Emission, Place, check_beginning, checkpoint_in, read_script
 from engine.testing.simulated_time import SimulatedTime
 from proto.execution import ExecutionState
 from proto.recording import ReplayReply
@@ -63,9 +64,10 @@ async def replay(
     given = {str(component.get("id")) for component in options.components}
     _check_given(head, given)
     head = msgspec.structs.replace(head, lacking=tuple(each for each in head.lacking if each not in given))
-    check_beginning(head)
+    begins_from = await _beginning(head, records)
+    check_beginning(head, has_checkpoint=begins_from is not None)
     budget, around = Budget(limit_bytes), recorded_vault(head, vault)
-    script = read_script(head, records(), options.until, budget)
+    script = read_script(head, records(), options.until, budget, begins_from)
     is_recorded = head.level == "full" and not options.components
     against: Against = options.against or ("recording" if is_recorded else "rerun")
     expected: Mapping[Place, Sequence[Emission]] = script.emissions
@@ -102,3 +104,11 @@ def _check_given(head: Head, given: Iterable[str]) -> None:
         if each not in known:
             there_is = f"there is {', '.join(known[:10])}" if known else "all of its components are built in"
             raise RecordingError(f"there is no component {each[:100]} in it; {there_is}")
+
+
+async def _beginning(head: Head, records: Callable[[], Iterable[Record]]) -> Checkpoint | None:
+    """Return the checkpoint that a recording which does not begin with its execution is begun from."""
+    if head.is_from_start and head.is_whole:
+        return None
+    found = next((each for each in records() if isinstance(each, Checkpointed) and each.body), None)
+    return None if found is None else await checkpoint_in(found)

@@ -2,10 +2,10 @@
 
 import importlib
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import httpx
 import msgspec
@@ -14,9 +14,9 @@ import trio
 from engine.contracts.handler import Message
 from engine.contracts.observer import FlowObserver
 from engine.contracts.surroundings import Vault
-from engine.errors import ConflictError, EngineError, InvalidError
+from engine.errors import CheckpointMismatchError, ConflictError, EngineError, InvalidError
+from engine.execution.execution import Execution
 from engine.execution.lifecycle import TERMINAL
-from engine.execution.shared import ExecutionShared
 from engine.handle import ExecutionHandle
 from engine.journal.head import Head
 from engine.journal.shape import RecordingError
@@ -24,11 +24,11 @@ from engine.limits import EngineLimits
 from engine.replaying.answers import Answers
 from engine.replaying.arranged_inbox import ArrangedInbox, arrange
 from engine.replaying.budget import Budget
-from engine.replaying.script import FIRED, Emission, Place, Script, Step
+from engine.replaying.script import FIRED, Emission, Place, Script, Step, seconds_of
 from engine.running.assembly import Rerun
 from engine.runtime import Runtime, open_runtime
 from engine.testing.simulated_time import SAME_SECONDS, SimulatedTime, StuckError
-from proto.execution import ExecuteOptions, ExecutionState
+from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState
 
 MOST_COMPLAINTS = 20
 
@@ -84,12 +84,29 @@ class _Emissions(FlowObserver):
             self.emissions.setdefault((node_id, port), []).append(Emission(self._now(), value))
 
 
+class Stopping(Protocol):
+    """The moment at which a run is looked at, and not lived through any further."""
+
+    observer: FlowObserver
+
+    def begin(self, execution: Execution) -> None:
+        """Hear which execution it is, before anything happens in it."""
+
+    def note_step(self, step: Step) -> None:
+        """Hear that something has been done to it."""
+
+    @property
+    def scope(self) -> trio.CancelScope:
+        """The scope in which it is lived through; cancelled when the moment has come."""
+
+
 async def run_script(
     script: Script,
     time: SimulatedTime,
     components: Sequence[dict[str, Any]] = (),
     vault: Vault | None = None,
     budget: Budget | None = None,
+    stop: Stopping | None = None,
 ) -> Ran:
     """Let an execution live through a script. The clock of the program must be ``time.clock``.
 
@@ -99,13 +116,16 @@ async def run_script(
         components: definitions that take the place of those that were recorded, by their ids.
         vault: the variables and secrets that the graph may name.
         budget: what may be kept of what it emits; the default when absent.
+        stop: where it is to stop; at the end when absent. Then nodes do one thing at a time, each by itself.
 
     Raises:
         RecordingError: the graph or a component cannot be used, or it emits too much.
     """
     time.go()
     async with AsyncExitStack() as stack:
-        runtime = await stack.enter_async_context(_open_runtime(script.head, time, vault))
+        runtime = await stack.enter_async_context(
+            _open_runtime(script.head, time, vault, is_fine=stop is not None)
+        )
         stack.callback(time.go)  # what is closed may take its time
         try:
             await _register(runtime, script.head, components)
@@ -115,12 +135,14 @@ async def run_script(
             raise RecordingError(f"it cannot be run: {problems}") from error
         except EngineError as error:
             raise RecordingError(f"it cannot be run: {error}") from error
-        return await _Run(runtime, graph.id, script, time, budget or Budget()).to_end()
+        return await _Run(runtime, graph.id, script, time, budget or Budget(), stop).to_end()
     raise AssertionError("the runtime lets no error pass")
 
 
 @asynccontextmanager
-async def _open_runtime(head: Head, time: SimulatedTime, vault: Vault | None) -> AsyncIterator[Runtime]:
+async def _open_runtime(
+    head: Head, time: SimulatedTime, vault: Vault | None, *, is_fine: bool
+) -> AsyncIterator[Runtime]:
     """Open a runtime that refuses nothing for being busy, and reaches nobody."""
     limits = EngineLimits(
         default_timeout_ms=0,
@@ -129,11 +151,12 @@ async def _open_runtime(head: Head, time: SimulatedTime, vault: Vault | None) ->
         memory_bytes=0,
         owner_memory_bytes=0,
         max_held_messages=_UNBOUNDED,
+        **({"batch_bytes": 1} if is_fine else {}),
     )
     async with open_runtime(
         limits=limits,
         clock=time.wall,
-        chaining=head.is_chained,
+        chaining=head.is_chained and not is_fine,
         open_http_client=lambda: httpx.AsyncClient(transport=_Nobody()),
         vault=vault,
     ) as runtime:
@@ -174,12 +197,20 @@ class _Run:
         script: what to live through.
         time: of the run.
         budget: what may be kept.
+        stop: where it is to stop.
     """
 
     def __init__(
-        self, runtime: Runtime, graph_id: str, script: Script, time: SimulatedTime, budget: Budget
+        self,
+        runtime: Runtime,
+        graph_id: str,
+        script: Script,
+        time: SimulatedTime,
+        budget: Budget,
+        stop: Stopping | None,
     ) -> None:
         self._budget = budget
+        self._stop = stop
         self._runtime = runtime
         self._graph_id = graph_id
         self._script = script
@@ -188,7 +219,6 @@ class _Run:
         self._present = 0  # the number of the record that is being lived through
         self._injected = 0
         self._seen = _Emissions(lambda: self._present, budget)
-        self._watching = ExitStack()
         self._inboxes: list[ArrangedInbox] = []
 
     async def to_end(self) -> Ran:
@@ -201,17 +231,18 @@ class _Run:
 
     async def _to_end(self) -> Ran:
         _seed_scheduler()
-        self._time.stop(at_seconds=self._script.head.began_ms / 1000)
-        began = trio.current_time()
+        begins_from = self._script.begins_from
+        skipped = 0.0 if begins_from is None else seconds_of(self._script.head, begins_from)
+        self._time.stop(at_seconds=self._script.head.began_ms / 1000 + skipped)
+        began = trio.current_time() - skipped
         answers = Answers(self._script.answers, began, self._complain)
         options = ExecuteOptions(
             completion="manual", timeout_ms=0, parameters=self._script.head.parameters, recording="off"
         )
         rerun = Rerun(self._script.head.seed, answers.stand_in, self._arrange)
-        with self._watching:
-            snapshot = await self._time.finish(
-                lambda: self._runtime.execute(self._graph_id, options, on_created=self._watch, rerun=rerun)
-            )
+        state = ""
+        with trio.CancelScope() if self._stop is None else self._stop.scope:
+            snapshot = await self._time.finish(lambda: self._begin(options, rerun))
             handle = self._runtime.execution(snapshot.id)
             try:
                 await self._live(handle, began)
@@ -227,11 +258,23 @@ class _Run:
             self._complain(f"it was {end}, and is {state} now")
         return Ran(self._seen.emissions, self._injected, list(self._complaints), state)
 
-    def _watch(self, execution_id: str) -> None:
-        self._watching.enter_context(self._runtime.execution(execution_id).watch(self._seen))
+    async def _begin(self, options: ExecuteOptions, rerun: Rerun) -> ExecutionSnapshot:
+        checkpoint = self._script.begins_from
+        if checkpoint is None:
+            return await self._runtime.execute(self._graph_id, options, rerun=rerun)
+        try:
+            return await self._runtime.start_from(checkpoint, options, graph_id=self._graph_id, rerun=rerun)
+        except CheckpointMismatchError as error:
+            raise RecordingError(f"it cannot go on from its checkpoint: {error}") from error
 
-    def _arrange(self, shared: ExecutionShared) -> None:
-        self._inboxes = arrange(shared, self._script.orders)
+    def _arrange(self, execution: Execution) -> None:
+        shared = execution.shared
+        shared.add_flow_observer(self._seen)
+        is_chained = self._script.head.is_chained and self._stop is None
+        self._inboxes = arrange(shared, self._script.orders, is_chained=is_chained)
+        if self._stop is not None:
+            shared.add_flow_observer(self._stop.observer)
+            self._stop.begin(execution)
 
     def _complain(self, complaint: str) -> None:
         if len(self._complaints) < MOST_COMPLAINTS:
@@ -278,17 +321,25 @@ class _Run:
                 raise RecordingError(f"it cannot be run: {error}") from error
             self._injected += receipt.accepted
         elif step.command == "pause":
-            await self._time.finish(handle.pause)
+            await self._do(handle.pause, step)
         elif step.command == "resume":
-            await self._time.finish(handle.resume)
+            await self._do(handle.resume, step)
         elif step.command in ("complete", "state completed"):
             with suppress(ConflictError):  # the other one of the two has said so
-                await self._time.finish(handle.complete)
+                await self._do(handle.complete, step)
         elif step.command == "state cancelled":
             await handle.stop()
         elif not step.command.startswith("state "):
             verb = step.command.partition(" ")[0][:100]
             self._complain(f"somebody gave the command {verb} by hand, which is not given again")
+
+    async def _do(self, command: Callable[[], Awaitable[object]], step: Step) -> None:
+        async def obey() -> None:
+            await command()
+            if self._stop is not None:
+                self._stop.note_step(step)
+
+        await self._time.finish(obey)
 
 
 def _seed_scheduler() -> None:

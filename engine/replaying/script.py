@@ -5,13 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
+from engine.checkpoint.checkpoint import Checkpoint
+from engine.checkpoint.encoding import decoded
 from engine.contracts.handler import NO_EDGE
 from engine.contracts.lanes import NAMES
+from engine.cooperative.slices import in_slices
+from engine.errors import EngineError
 from engine.journal.foreign import ForeignError, check_value
 from engine.journal.head import Head
 from engine.journal.records import (
     LARGE_BYTES,
     Answered,
+    Checkpointed,
     Commanded,
     Emitted,
     Fired,
@@ -73,6 +78,7 @@ class Script(msgspec.Struct, frozen=True):
         seconds: when it ends.
         end: the last state that the execution entered; empty where that is not known.
         revised: the number of the record that it was reloaded by: it goes up to there; 0 where it was not.
+        begins_from: the moment that it begins from; None where that is the start of the execution.
     """
 
     head: Head
@@ -84,19 +90,20 @@ class Script(msgspec.Struct, frozen=True):
     seconds: float
     end: str
     revised: int = 0
+    begins_from: Checkpoint | None = None
 
 
-def check_beginning(head: Head) -> None:
+def check_beginning(head: Head, *, has_checkpoint: bool = False) -> None:
     """Refuse a recording that cannot be run again.
 
     Raises:
-        RecordingError: it does not begin with its execution, or lacks records, or code.
+        RecordingError: it begins neither with its execution nor with a checkpoint, or lacks records, or code.
     """
-    if not head.is_whole:
+    if not head.is_whole and not has_checkpoint:
         raise RecordingError(
             "parts of it are lacking: its oldest records were let go of, or some could not be written"
         )
-    if not head.is_from_start:
+    if not head.is_from_start and not has_checkpoint:
         raise RecordingError(
             "it does not begin with the execution, so that nobody knows what its nodes remembered"
         )
@@ -106,26 +113,36 @@ def check_beginning(head: Head) -> None:
 
 
 def read_script(
-    head: Head, records: Iterable[Record], until: int | None = None, budget: Budget | None = None
+    head: Head,
+    records: Iterable[Record],
+    until: int | None = None,
+    budget: Budget | None = None,
+    begins_from: Checkpoint | None = None,
 ) -> Script:
     """Read a recording.
 
     Args:
         head: of it.
-        records: all of them, in order.
+        records: all of them, in order; or, with a checkpoint, those from its moment on.
         until: the number of the last record that is wanted; all of them are when absent.
         budget: what may be kept of it; the default when absent.
+        begins_from: a checkpoint of it; what had happened by then is left out.
 
     Raises:
         RecordingError: it cannot be run again, or is damaged.
     """
-    check_beginning(head)
+    check_beginning(head, has_checkpoint=begins_from is not None)
     budget = budget or Budget()
     reader = _ScriptReader(head)
-    last, at, revised = 0, 0.0, 0
+    first, last, at, revised = 0, 0, 0.0, 0
+    if begins_from is not None:
+        first, at = begins_from.sequence, seconds_of(head, begins_from)
+        reader.begin_from(begins_from)
     for record in records:
         if until is not None and record.number > until:
             break
+        if record.number < first:
+            continue
         if isinstance(record, Revised) and not record.is_again:
             reader.end, revised = "", record.number
             break
@@ -135,9 +152,25 @@ def read_script(
         reader.take(record)
         last, at = record.number, record.at
     steps = [step for step in reader.steps() if step.messages or step.command]
-    return Script(
-        head, steps, reader.answers, reader.emissions, reader.orders, until or last, at, reader.end, revised
-    )
+    orders, end = reader.orders, until or last
+    return Script(head, steps, reader.answers, reader.emissions, orders, end, at, reader.end, revised, begins_from)
+
+
+async def checkpoint_in(record: Checkpointed) -> Checkpoint:
+    """Return the checkpoint of a record.
+
+    Raises:
+        RecordingError: it cannot be read.
+    """
+    try:
+        return await in_slices(decoded(record.body))
+    except EngineError as error:
+        raise RecordingError(f"its checkpoint {record.number} cannot be used: {error}") from error
+
+
+def seconds_of(head: Head, checkpoint: Checkpoint) -> float:
+    """Return when a checkpoint was taken, in seconds since the recording began."""
+    return max(0.0, (checkpoint.taken_ms - head.began_ms) / 1000)
 
 
 class _ScriptReader:
@@ -153,6 +186,7 @@ class _ScriptReader:
         self.emissions: dict[Place, list[Emission]] = {}
         self.orders: dict[int, list[int]] = {}
         self._edges: dict[int, int] = {}  # by the number of a message that no node has been handed yet
+        self._in_hand: set[int] = set()  # of messages that no inbox will see, because nodes had them at the start
         self.end = ""
         self._take: Mapping[type[msgspec.Struct], Callable[..., None]] = {
             Injected: self._note,
@@ -164,6 +198,13 @@ class _ScriptReader:
             Fired: self._note_firing,
             Lost: _refuse_lost,
         }
+
+    def begin_from(self, checkpoint: Checkpoint) -> None:
+        """Begin with what was there at a moment; before any record."""
+        for state in checkpoint.nodes:
+            waiting = {message.sequence: message.edge for message in state.waiting if message.sequence}
+            self._edges.update(waiting)
+            self._in_hand.update(message.sequence for taken in state.taken for message in taken.messages)
 
     def take(self, record: Record) -> None:
         """Take one more record."""
@@ -198,7 +239,8 @@ class _ScriptReader:
         emissions.append(Emission(record.number, record.value))
 
     def _note_invocation(self, record: Invoked) -> None:
-        self.orders.setdefault(record.node, []).append(self._edges.pop(record.cause, NO_EDGE))
+        if record.cause not in self._in_hand:
+            self.orders.setdefault(record.node, []).append(self._edges.pop(record.cause, NO_EDGE))
 
     def _note_firing(self, record: Fired) -> None:
         if not record.is_last:

@@ -16,7 +16,6 @@ from engine.execution.build import StandIn, no_stand_in
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located, locate
-from engine.execution.shared import ExecutionShared
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import KeptBeginning
 from engine.library import Library
@@ -41,12 +40,12 @@ class Rerun(NamedTuple):
     Attributes:
         seed: where its randomness comes from; a random one when absent.
         stand_in: makes the handlers of nodes whose components are not to work.
-        prepare: is given what the instances share, before there is any.
+        prepare: is given the execution, before there is any instance of it.
     """
 
     seed: int | None = None
     stand_in: StandIn = no_stand_in
-    prepare: Callable[[ExecutionShared], None] = lambda _: None
+    prepare: Callable[[Execution], None] = lambda _: None
 
 
 FIRST_RUN = Rerun()

@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 
 from engine.checkpoint.checkpoint import Checkpoint
+from engine.compile.loaded_graph import LoadedGraph
 from engine.cooperative.slices import in_slices
 from engine.durability.durable_execution import DurableExecution
 from engine.errors import ExecutionNotFoundError
@@ -21,7 +22,7 @@ from engine.keeping.records import KeptBeginning, beginning, record_of_execution
 from engine.library import Library
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn
-from engine.running.assembly import Assembly, Rerun, refuse_heavy
+from engine.running.assembly import FIRST_RUN, Assembly, Rerun, refuse_heavy
 from engine.running.executions import Executions
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 
@@ -77,7 +78,7 @@ class Starting:
         execution = self._assembly.made(
             str(uuid4()), graph, way, values, account, heritage, is_durable=is_durable, rerun=rerun
         )
-        rerun.prepare(execution.shared)
+        rerun.prepare(execution)
         self._record(execution, options, way)
         self._executions.underway[execution.id] = execution
         try:
@@ -109,9 +110,12 @@ class Starting:
         graph_id: str | None,
         execution_id: str | None,
         on_created: Callable[[str], None] | None,
+        graph: LoadedGraph | None = None,
+        rerun: Rerun = FIRST_RUN,
     ) -> ExecutionSnapshot:
         """Start one that goes on from a moment; :meth:`engine.runtime.Runtime.start_from` says the rest."""
-        graph = self._library.graph(checkpoint.graph_id if graph_id is None else graph_id)
+        if graph is None:
+            graph = self._library.graph(checkpoint.graph_id if graph_id is None else graph_id)
         inputs, values = await self._assembly.beginning(graph, options)
         if execution_id is not None:
             self._executions.refuse_taken(execution_id, graph.owner)
@@ -121,8 +125,16 @@ class Starting:
         try:
             refuse_heavy(checkpoint, account)
             execution = self._assembly.made(
-                execution_id or str(uuid4()), graph, way, values, account, is_durable=False, begins_from=checkpoint
+                execution_id or str(uuid4()),
+                graph,
+                way,
+                values,
+                account,
+                is_durable=False,
+                rerun=rerun,
+                begins_from=checkpoint,
             )
+            rerun.prepare(execution)
             if on_created is not None:
                 on_created(execution.id)
         except BaseException:

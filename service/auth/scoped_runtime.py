@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.component import Component
 from engine.contracts.observer import FlowObserver
@@ -354,6 +355,18 @@ class ScopedRuntime:
         self._check_graph_change(graph_id)
         self._check_work()  # with nothing awaited from here to the start: whoever drains sees it, or it is refused
         return await self._runtime.execute(graph_id, options, on_created=on_created)
+
+    async def fork(
+        self,
+        checkpoint: Checkpoint,
+        graph_id: str,
+        version: int | None,
+        components: Sequence[Any],
+        options: ExecuteOptions,
+    ) -> ExecutionSnapshot:
+        self._check_graph_change(graph_id)
+        self._check_work()
+        return await self._runtime.fork(checkpoint, graph_id, version, components, options)
 
     async def list_executions(
         self,

@@ -9,16 +9,23 @@ import msgspec
 import trio
 
 from engine.journal.history import MOST_PAGE_RECORDS, Filter, read_page
+from engine.journal.moment_shown import shown
 from engine.journal.records import KINDS as RECORD_KINDS
+from engine.replaying.reaching import look_at
+from engine.testing.simulated_time import SimulatedTime
 from proto.codec import encode
+from proto.moment import MomentReply
 from proto.recording import HistoryRecord
 from service.cli.files import DocumentFileError
+from service.cli.moments import lines_of
+from service.cli.own_vault import own_vault
 from service.cli.recording_files import open_recording
 from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ask, escaped
 from service.cli.remote.lookup import find_execution
 from service.cli.remote.names import execution_names
 from service.cli.remote.tables import json_option, show_json
+from service.cli.until_signal import run_until_signal
 from service.documents.printable import printable
 
 SHOWN_CHARACTERS = 120
@@ -42,6 +49,7 @@ class HistoryPage(msgspec.Struct, frozen=True):
 @click.option("--from", "first", type=click.IntRange(min=0), default=0, help="From the record of this number on.")
 @click.option("--to", "last", type=click.IntRange(min=0), default=2**53 - 1, help="Up to this one.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--at", type=click.IntRange(min=0), help="Show queues and states behind this record.")
 @service_options
 @json_option
 def command(
@@ -52,14 +60,21 @@ def command(
     first: int,
     last: int,
     limit: int | None,
+    at: int | None,
     *,
     as_json: bool,
 ) -> None:
-    """Print what happened in an execution, in its order, as far as it was noted.
+    """Print what happened in an execution, in its order, as far as it was noted; or what was there at one moment.
 
     RECORDING is the file of a recording, or an execution of a service: an id, its beginning, or the name of a
     graph, whose newest one is meant.
     """
+    if at is not None:
+        if Path(recording).is_file():
+            _show_moment(_moment_in(Path(recording), at), as_json=as_json)
+        else:
+            _show_moment(ask(_remote_moment, recording, at), as_json=as_json)
+        return
     wanted = Filter(node=node, edge=edge, kinds=frozenset(kinds), first=first, last=last, limit=limit or 2**60)
     if Path(recording).is_file():
         trio.run(_print_file, Path(recording), wanted, as_json)
@@ -73,6 +88,32 @@ def command(
 def _is_path(text: str) -> bool:
     """Return whether a text is meant as a file, and not as the id of an execution or the name of a graph."""
     return os.sep in text or text.endswith((".recording", ".rec"))
+
+
+def _moment_in(path: Path, at: int) -> MomentReply:
+    with open_recording(path) as file:
+        time = SimulatedTime()
+
+        async def read() -> MomentReply:
+            moment, is_run = await look_at(
+                file.head, file.records, lambda: _each(file.chunks()), time, at, own_vault()
+            )
+            return shown(moment, file.head.execution_id, is_run=is_run)
+
+        return run_until_signal(read, clock=time.clock)
+
+
+async def _remote_moment(client: ServiceClient, text: str, at: int) -> MomentReply:
+    path = f"/api/executions/{escaped(await find_execution(client, text))}/at/{at}"
+    return client.decode(await client.get(path), MomentReply)
+
+
+def _show_moment(moment: MomentReply, *, as_json: bool) -> None:
+    if as_json:
+        show_json([encode(moment)])
+        return
+    for line in lines_of(moment):
+        click.echo(printable(line))
 
 
 async def _print_file(path: Path, wanted: Filter, as_json: bool) -> None:

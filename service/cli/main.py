@@ -27,6 +27,7 @@ COMMANDS = {
     "test": "Run test cases of components and graphs.",
     "replay": "Run a recording again, and say where it is not the same.",
     "history": "Print what happened in an execution, from a file or a service.",
+    "fork": "Go on from a moment of an execution of a service, in another one.",
     "recordings": "List, fetch, send and remove recordings of a service.",
     "schema": "Print the JSON Schema of graphs, components or cases.",
     "import": "Make graphs of those of other tools.",

@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from engine.contracts.chain import Call, ChainResult, Item, Link, Pending, ProgramCounts
-from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message
+from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message, Writes
 from tests.simulation.ledger import UNTOLD
 
 ENDS = 0.01
@@ -154,6 +154,7 @@ class Done(msgspec.Struct):
     cause: tuple[int, bytes] | None
     sizes: Sequence[int]
     lane: int
+    state: Writes = ()
 
 
 class Passed(msgspec.Struct):

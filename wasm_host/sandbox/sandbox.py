@@ -390,7 +390,7 @@ class Sandbox:
         if effects.state:
             too_much = await self._state.take(effects.state)
             if too_much is not None:
-                effects.emissions, effects.error = [], too_much
+                effects.emissions, effects.error, effects.state = [], too_much, ()
                 return False
         return True
 

@@ -12,7 +12,19 @@ from engine.cooperative.slices import in_slices
 from engine.errors import InboxFullError, InvalidGraphError
 from engine.journal.head import Circumstances, head_of
 from engine.journal.recorder import Chunk, Recorder
-from engine.journal.records import LARGE_BYTES, Answered, Emitted, Failed, Injected, Invoked, Lost, Reader, Refused
+from engine.journal.records import (
+    LARGE_BYTES,
+    Answered,
+    Dropped,
+    Emitted,
+    Failed,
+    Injected,
+    Invoked,
+    Lost,
+    Reader,
+    Refused,
+    Written,
+)
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
@@ -20,6 +32,7 @@ from proto.graph import Recording
 from proto.message import Injection
 from tests.engine.executions import document, node
 from tests.engine.journal.recorded import ended, in_short, records_of, started, told, values_to
+from tests.engine.test_replaced_components import written
 
 PLUS = node("symbia.core.map", config={"expression": "value + 1"})
 ROW = document(
@@ -275,3 +288,51 @@ async def _run(runtime: Runtime, graph_id: str) -> str:
     await runtime.execution(execution.id).inject([message])
     await ended(runtime, execution.id)
     return execution.id
+
+
+COUNTER = """return {
+  initialize: (ctx) => ctx.setState('from', 10),
+  process: (ctx, port, value) => {
+    if (value === 'forget') ctx.setState('count', undefined);
+    else if (value === 'fail') { ctx.setState('count', -1); throw new Error('no') }
+    else ctx.setState('count', (ctx.getState('count') || 0) + value);
+    ctx.emit('out', value);
+  },
+}"""
+
+
+@pytest.mark.parametrize("is_chained", [False, True])
+async def test_what_a_node_sets_in_its_state_is_noted_with_the_message_that_led_to_it(*, is_chained: bool) -> None:
+    """A key that is taken away has no value; what a failed invocation has set was never set."""
+    counter = {**written("1.0.0", 0), "id": "own.counter"}
+    counter["execution"] = {"type": "javascript", "source": COUNTER}
+    graph = document({"count": "own.counter", "b": PLUS, "c": PLUS}, ["count:out > b:in", "count:error > c:in"])
+    async with open_runtime(chaining=is_chained) as runtime:
+        await runtime.library.register_component(counter)
+        execution_id = await started(runtime, graph, "full")
+        await runtime.execution(execution_id).inject(values_to("count", 1, 2, '"fail"', '"forget"'))
+        await ended(runtime, execution_id)
+        records = await records_of(runtime, execution_id)
+    injected = [each.number for each in records if isinstance(each, Injected)]
+    found = [(each.cause, each.key, each.value) for each in records if isinstance(each, Written)]
+    assert found == [
+        (0, "from", b"10"),
+        (injected[0], "count", b"1"),
+        (injected[1], "count", b"3"),
+        (injected[3], "count", b""),
+    ]
+
+
+async def test_what_a_full_inbox_drops_is_noted() -> None:
+    """By the numbers of the messages, with the reason."""
+    graph = document(
+        {"a": node("symbia.core.delay", config={"ms": 60_000}, inbox={"capacity": 1, "overflow": "drop-newest"})}
+    )
+    async with open_runtime() as runtime:
+        execution_id = await started(runtime, graph, "full")
+        await runtime.execution(execution_id).inject(values_to("a", *range(2000)))
+        dropped = runtime.execution(execution_id).snapshot().metrics.messages_dropped
+        records = await records_of(runtime, execution_id)
+    noted = [each for each in records if isinstance(each, Dropped)]
+    assert {each.reason for each in noted} == {"overflow"}
+    assert sum([len(each.messages) for each in noted]) == dropped > 0

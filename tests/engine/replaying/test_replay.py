@@ -242,16 +242,28 @@ def test_what_was_done_by_hand_is_not_done_again_and_that_is_said() -> None:
     assert [each.endswith("by hand, which is not given again") for each in found.complaints] == [True, True]
 
 
-def test_what_has_no_beginning_cannot_be_run_again() -> None:
-    """Nobody knows what its nodes remembered."""
+def test_what_begins_with_a_checkpoint_is_run_again_from_there(full: RecordingFile) -> None:
+    """With what was delayed and what was gathered by then; without one nobody knows what its nodes remembered."""
 
     async def late(runtime: Runtime, execution_id: str) -> None:
-        await runtime.execution(execution_id).inject(values_to("start", 1))
+        for number in range(5):
+            await runtime.execution(execution_id).inject(values_to("start", number))
+            await trio.sleep(0.01)
         runtime.execution(execution_id).record("full")
-        await ended(runtime, execution_id)
+        await trio.testing.wait_all_tasks_blocked()
+        await twenty(runtime, execution_id)
 
-    with pytest.raises(RecordingError, match="does not begin with the execution"):
-        run_again(recorded(GRAPH, "off", late))
+    found = run_again(recorded(GRAPH, "off", late))
+    assert (found.is_same, found.differences, found.complaints, found.injected) == (True, [], [], 20)
+    time = SimulatedTime()
+    head = msgspec.structs.replace(full.head, is_from_start=False)
+
+    async def run() -> str:
+        with pytest.raises(RecordingError) as refusal:
+            await replay(head, full.records, time, ReplayOptions())
+        return str(refusal.value)
+
+    assert "does not begin with the execution" in trio.run(run, clock=time.clock)
 
 
 def test_a_hostile_recording_runs_nothing_wrong(full: RecordingFile) -> None:

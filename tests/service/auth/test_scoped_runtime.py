@@ -488,6 +488,13 @@ async def _execute(world: World) -> object:
     return world.runtime.execution(started.id).owner, created == [started.id], started.state
 
 
+@row(ScopedRuntime, "fork", changed(("org-a", "running")))
+async def _fork(world: World) -> object:
+    checkpoint = await world.runtime.checkpoint(world.execution_id)
+    started = await world.scoped.fork(checkpoint, world.graph_id, None, (), MANUAL)
+    return world.runtime.execution(started.id).owner, started.state
+
+
 @row(
     ScopedRuntime,
     "list_executions",
