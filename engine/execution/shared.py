@@ -132,6 +132,8 @@ class ExecutionShared:
         """Let the next sequence number be this one; for before anything is numbered."""
         self._sequence = count(first)
         self.next_sequence = self._sequence.__next__
+        if self.recorder is not None:
+            self.recorder.number_by(self.next_sequence)
 
     def empty(self) -> None:
         """Let go of what it held, once the execution has ended; its counters stay."""

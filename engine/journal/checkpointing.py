@@ -23,7 +23,7 @@ HEAVIEST_BYTES = 16 * 1024 * 1024
 """Bytes of a checkpoint that is noted; a heavier one is none of a recording."""
 
 Take = Callable[[], Awaitable[tuple[int, bytes]]]
-"""Takes a checkpoint; returns the number up to which everything is in it, and its bytes."""
+"""Takes a checkpoint; returns the number up to which everything is in it, and its bytes, or none of them."""
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], bool]
 """Starts a task of the execution; returns False where it is ending."""
@@ -73,5 +73,5 @@ class Checkpointing:
         finally:
             self._is_under_way = False
         self._last_bytes = len(body)
-        if len(body) <= self._heaviest_bytes:
+        if body and len(body) <= self._heaviest_bytes:
             self._note(sequence, body)

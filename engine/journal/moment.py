@@ -113,7 +113,7 @@ class Moment:
 
     @property
     def notes(self) -> list[str]:
-        """What may not have been so."""
+        """Sentences about what may not have been so."""
         return list(self._notes)
 
     def note(self, text: str) -> None:
@@ -328,7 +328,7 @@ async def read_moment(
     async with aclosing(chunks):
         async for body in chunks:
             for record in reader.read(body):
-                if since is not None and record.number < since[1]:
+                if since is not None and record.number < since[1] and record.number != since[0]:
                     if isinstance(record, Revised):
                         moment.revise(decode_head(record.head))
                     continue

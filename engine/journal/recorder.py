@@ -116,6 +116,10 @@ class Recorder(FlowObserver):
         self._outputs = [node.output_of for node in graph.nodes]
         self._widths = [[max(1, len(targets)) for targets in node.routes] for node in graph.nodes]
 
+    def number_by(self, next_number: Callable[[], int]) -> None:
+        """Let the numbers of records come from here from now on: they are greater than those before."""
+        self._next = next_number
+
     # What happens at any level
 
     def injected_together(self, located: Sequence[tuple[int, Message]]) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 
 from engine.checkpoint.checkpoint import Checkpoint
+from engine.checkpoint.encoding import encoded
 from engine.compile.loaded_graph import LoadedGraph
 from engine.cooperative.slices import in_slices
 from engine.durability.durable_execution import DurableExecution
@@ -142,7 +143,15 @@ class Starting:
             raise
         with suppress(ExecutionNotFoundError):
             self._executions.history.forget(execution.id)
-        self._record(execution, options, way)
+        self._record(execution, options, way, is_from_start=False)
+        recorder = execution.shared.recorder
+        if recorder is not None and execution.shared.mask is None:
+            try:
+                recorder.checkpointed(checkpoint.sequence, await in_slices(encoded(checkpoint)))
+            except BaseException:
+                self._recordings.end(execution.id, "stopped")
+                account.close()
+                raise
         self._executions.underway[execution.id] = execution
         if self._keeper.is_keeping:
             self._keeper.keep_later(record_of_execution(graph.owner, beginning(execution.head())))
@@ -160,7 +169,9 @@ class Starting:
             execution.abandon()  # its id has reached nobody, so nobody could ever stop it
             raise
 
-    def _record(self, execution: Execution, options: ExecuteOptions, way: KeptBeginning) -> None:
+    def _record(
+        self, execution: Execution, options: ExecuteOptions, way: KeptBeginning, *, is_from_start: bool = True
+    ) -> None:
         """Let note be taken of an execution from its start, if that was asked for."""
         level = options.recording or execution.graph.definition.recording
         flight_bytes = 0
@@ -171,7 +182,7 @@ class Starting:
             circumstances = Circumstances(
                 level=level,
                 began_ms=self._recordings.now_ms(),
-                is_from_start=True,
+                is_from_start=is_from_start,
                 seed=execution.seed,
                 parameters=options.parameters,
                 completion=way.completion,

@@ -207,9 +207,8 @@ class ScopedRecordings:
             chunks = self._chunks(recording, 0 if since is None else recording.segment_of(since[1]))
             head = await recording.head()
             try:
-                moment = await read_moment(
-                    head, chunks, at, since=since, is_whole=head.is_from_start and not recording.figures.is_trimmed
-                )
+                is_whole = head.is_from_start and head.is_whole
+                moment = await read_moment(head, chunks, at, since=since, is_whole=is_whole)
             except RecordingError as error:
                 raise _invalid(error) from error
             return shown(moment, recording.id, messages, is_run=False)

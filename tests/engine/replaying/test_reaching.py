@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from engine.journal.file import RecordingFile
-from engine.journal.records import Emitted, Injected, RecordingError
+from engine.journal.records import Emitted, Injected
+from engine.journal.shape import RecordingError
 from engine.replaying.reaching import Reached, edited, reach, waiting_in
 from engine.runtime import Runtime, open_runtime
 from engine.testing.simulated_time import SimulatedTime
