@@ -2432,6 +2432,56 @@ export interface components {
             timeoutMs?: number;
         };
         /**
+         * ForkBody
+         * @description The execution that is wanted.
+         */
+        ForkBody: {
+            /** @description the number of the record behind which it goes on. */
+            at: number;
+            /**
+             * @description other values of what waits then, by the numbers of their records.
+             * @default {}
+             */
+            values?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description definitions that take the place of those of their ids, in this execution alone.
+             * @default []
+             */
+            components?: Record<string, never>[];
+            /**
+             * @description the version of the graph, or `latest`; the recorded one when absent.
+             * @default null
+             */
+            graph?: number | "latest" | null;
+            /**
+             * @description another graph, in its present version where `graph` is absent.
+             * @default null
+             */
+            graphId?: string | null;
+            /**
+             * @description what is noted of the new one.
+             * @default null
+             */
+            recording?: ("full" | "inputs" | "off") | null;
+        };
+        /**
+         * ForkedReply
+         * @description The execution that goes on; `error` says why it failed to start.
+         */
+        ForkedReply: {
+            executionId: string;
+            graphId: string;
+            forkedFrom: string;
+            at: number;
+            state: components["schemas"]["ExecutionState"];
+            /** @default null */
+            startedAt?: string | null;
+            /** @default null */
+            error?: components["schemas"]["ExecutionError"] | null;
+        };
+        /**
          * FullComponentList
          * @description The same with `?detail=full`.
          */
@@ -2560,7 +2610,7 @@ export interface components {
              * @description what happened.
              * @enum {unknown}
              */
-            kind: "answered" | "command" | "emitted" | "failed" | "fired" | "injected" | "invoked" | "logged" | "lost" | "made" | "refused" | "revised" | "written";
+            kind: "answered" | "checkpoint" | "command" | "dropped" | "emitted" | "failed" | "fired" | "injected" | "invoked" | "logged" | "lost" | "made" | "refused" | "revised" | "written";
             /** @description when, in milliseconds since 1970. */
             timeMs: number;
             /**
@@ -2627,12 +2677,12 @@ export interface components {
              */
             message?: string;
             /**
-             * @description how many were lost or refused.
+             * @description how many were lost, refused or dropped.
              * @default 0
              */
             count?: number;
             /**
-             * @description the numbers of the messages that something was made of.
+             * @description the numbers of the messages that something was made of, or that were refused or dropped.
              * @default []
              */
             madeOf?: number[];
@@ -3249,6 +3299,107 @@ export interface components {
             executionId: string;
             state: components["schemas"]["ExecutionState"];
             uptimeMs: number;
+        };
+        /**
+         * MomentEdge
+         * @description An edge at a moment.
+         */
+        MomentEdge: {
+            /** @description the name by which it is asked for. */
+            edge: string;
+            /** @description its place in the graph's edges. */
+            index: number;
+            /** @description `node:port`. */
+            source: string;
+            /** @description `node:port`. */
+            target: string;
+            /** @description values that have begun their way. */
+            sent: number;
+            /** @description how many of them nobody has been handed. */
+            waiting: number;
+            /** @description the first of those, the oldest first. */
+            messages: components["schemas"]["MomentValue"][];
+            /** @description the last value that has begun its way; null where none has, or nobody knows it. */
+            last: components["schemas"]["MomentValue"] | null;
+        };
+        /**
+         * MomentNode
+         * @description A node at a moment.
+         */
+        MomentNode: {
+            /** @description it. */
+            nodeId: string;
+            /** @description that it is a use of. */
+            component: string;
+            /** @description of its handler. */
+            invocations: number;
+            /** @description values that have left it. */
+            emitted: number;
+            /** @description invocations that have failed. */
+            errors: number;
+            /** @description messages before it, of all edges and of what was injected. */
+            waiting: number;
+            /** @description the first of those that came along no edge. */
+            injected: components["schemas"]["MomentValue"][];
+            /** @description messages that its handler holds; null where nobody knows. */
+            held: number | null;
+            /** @description what it keeps by key; null where nobody knows. Large values are null. */
+            state: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * MomentReply
+         * @description An execution as it was just behind one of its records.
+         */
+        MomentReply: {
+            /** @description of the recording. */
+            recordingId: string;
+            /** @description of what was recorded. */
+            executionId: string;
+            /** @description likewise. */
+            graphId: string;
+            /** @description the number of the record. */
+            sequence: number;
+            /** @description when that was, in milliseconds since 1970. */
+            timeMs: number;
+            /** @description of the execution. */
+            state: string;
+            /**
+             * @description `records` where the moment was put together of what was noted, `run` where the recording was run again up to it.
+             * @enum {unknown}
+             */
+            basis: "records" | "run";
+            /** @description the number of the checkpoint that was begun from; 0 where that was the start. */
+            since: number;
+            /** @description messages that had gone in. */
+            injected: number;
+            /** @description values that had left the graph. */
+            outputs: number;
+            /** @description what may not have been so. */
+            notes: string[];
+            /** @description in the order of the graph. */
+            nodes: components["schemas"]["MomentNode"][];
+            /** @description likewise. */
+            edges: components["schemas"]["MomentEdge"][];
+        };
+        /**
+         * MomentValue
+         * @description A value at a moment.
+         */
+        MomentValue: {
+            /** @description the number of its record; where that is not known, the one that it has in the run. */
+            sequence: number;
+            /** @description of its JSON text. */
+            sizeBytes: number;
+            /** @description that text; absent where it is left out because it is large, or because too much is shown already. */
+            value?: unknown;
+            /**
+             * @description its lane.
+             * @default canonical
+             * @enum {unknown}
+             */
+            lane?: "apocryphal" | "canonical";
         };
         /**
          * Move
