@@ -145,7 +145,7 @@ class Starting:
             self._executions.history.forget(execution.id)
         self._record(execution, options, way, is_from_start=False)
         recorder = execution.shared.recorder
-        if recorder is not None and execution.shared.mask is None:
+        if recorder is not None and recorder.checkpointing is not None:
             try:
                 recorder.checkpointed(checkpoint.sequence, await in_slices(encoded(checkpoint)))
             except BaseException:
