@@ -53,6 +53,13 @@ REPLAY_BOUNDS = PoolBounds(
     file_bytes=256 * 1024 * 1024,  # what is compiled is kept
 )
 
+TRIAL_BOUNDS = PoolBounds(
+    processes=2,
+    memory_bytes=2**40,
+    file_bytes=256 * 1024 * 1024,
+    owner_waiting_tasks=20,  # each is somebody who waits for what they have just typed
+)
+
 
 @asynccontextmanager
 async def open_runtime(
@@ -96,6 +103,7 @@ async def open_runtime(
         recordings.flushing(),
         open_pool(worker_bounds) as workers,
         open_pool(REPLAY_BOUNDS) as replayers,
+        open_pool(TRIAL_BOUNDS) as triers,
         open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes, clock.milliseconds) as host,
         trio.open_nursery() as nursery,
     ):
@@ -104,6 +112,8 @@ async def open_runtime(
         nursery.start_soon(recordings.run)
         runtime = Runtime(nursery, registry, limits, clock, workers, keeper, recordings, vault, chaining=chaining)
         runtime.replayers = replayers
+        runtime.triers = triers
+        runtime.maximum_guest_limits = maximum_guest_limits
         try:
             yield runtime
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
@@ -128,9 +138,13 @@ class Runtime:
         keeper: lets graphs and executions outlive the process.
         recordings: what was noted of executions.
         replayers: processes in which they are run again, in a time of their own.
+        triers: processes in which components are tried.
+        maximum_guest_limits: what a component may ask for.
     """
 
     replayers: Pool
+    triers: Pool
+    maximum_guest_limits: ExecutionLimits | None
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from service.auth.caller import CURRENT_CALLER
 from service.auth.cors import Cors
 from service.auth.scoped_recordings import ScopedRecordings
 from service.auth.scoped_runtime import ScopedRuntime
+from service.auth.scoped_trials import ScopedTrials
 from service.console.routes import console_routes
 from service.http.bodies import refusal
 from service.http.fast_path.routes import NOT_KEPT, FastPath
@@ -37,6 +38,7 @@ from service.http.routes.recordings import recording_routes
 from service.http.routes.reloads import reload_routes
 from service.http.routes.routines import routine_routes
 from service.http.routes.schemas import schema_routes
+from service.http.routes.trials import trial_routes
 from service.http.routes.validation import validation_routes
 from service.ingress.delivery import IngressDelivery
 from service.memory.request_memory import note_owner
@@ -113,6 +115,7 @@ def create_app(
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))
     app.register_blueprint(component_routes(scoped))
+    app.register_blueprint(trial_routes(ScopedTrials(runtime, CURRENT_CALLER.get)))
     app.register_blueprint(component_version_routes(scoped))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(

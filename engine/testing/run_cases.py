@@ -21,6 +21,7 @@ from engine.testing.http_stand_ins import StandIns
 from engine.testing.simulated_time import SimulatedTime
 from engine.testing.verdict import Seen, Verdict, compare, snapshot_of
 from engine.testing.workbench import Workbench, open_workbench
+from proto.component import ExecutionLimits
 from proto.problem import Problem
 
 Play = Callable[[Case], Awaitable[Seen]]
@@ -49,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         network: makes the client for requests that no stand-in answers; such are refused when absent.
         chosen: whether a case of this name is to be run.
         beside: where the graphs are that a graph uses by name.
+        maximum_guest_limits: what a component alone may ask for; the runtime's own maximum where absent.
+        room_bytes: what a component alone may emit and log in all.
     """
 
     components: Sequence[tuple[str, Any]] = ()
@@ -56,6 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     network: Callable[[], httpx.AsyncBaseTransport] | None = None
     chosen: Callable[[str], bool] = lambda name: True  # noqa: ARG005
     beside: GraphSource | None = None
+    maximum_guest_limits: ExecutionLimits | None = None
+    room_bytes: int = 2**62
 
 
 async def run_cases(
@@ -137,7 +142,13 @@ async def _component_ready(
     broken: list[str],
 ) -> Play:
     workbench: Workbench = await stack.enter_async_context(
-        open_workbench(fetch_source=options.fetch_source, open_http_client=stand_ins.open_client, clock=time.wall)
+        open_workbench(
+            fetch_source=options.fetch_source,
+            open_http_client=stand_ins.open_client,
+            clock=time.wall,
+            maximum_guest_limits=options.maximum_guest_limits,
+            room_bytes=options.room_bytes,
+        )
     )
     time.is_busy = lambda: workbench.is_busy() or stand_ins.under_way > 0
     await _register(file, options, workbench.register, broken)

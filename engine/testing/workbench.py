@@ -23,7 +23,7 @@ import trio
 from engine.builtin.io_http_request import open_client
 from engine.components import config as configuration
 from engine.components.registry import Registry
-from engine.components.sandboxed import open_sandboxes
+from engine.components.sandboxed import SandboxedHandler, open_sandboxes
 from engine.components.source import FetchSource, no_source
 from engine.contracts.component import Component, input_names, is_lenient, outputs_of
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, Message, Outcome
@@ -33,6 +33,7 @@ from engine.schemas.port_schemas import compile_schemas
 from engine.schemas.validating_handler import ValidatingHandler
 from engine.wall_clock import WallClock
 from proto import codec
+from proto.component import ExecutionLimits
 from workers.pool import Pool, open_pool
 
 
@@ -58,6 +59,10 @@ class InitializationError(RuntimeError):
         self.reply = reply
 
 
+_ANY_BYTES = 2**62
+_TOO_MUCH = HandlerError("OutputLimitExceeded", "it has emitted and logged more than there is room for here")
+
+
 class Unit:
     """One instance of a component on the workbench.
 
@@ -67,8 +72,11 @@ class Unit:
         replies: the effects of its whole life so far, in order.
     """
 
-    def __init__(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    def __init__(
+        self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], room_bytes: int = _ANY_BYTES
+    ) -> None:
         self._handler = handler
+        self._room_bytes = room_bytes
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.replies: list[Reply] = []
@@ -113,16 +121,30 @@ class Unit:
         """Return the instance's state between invocations, decoded."""
         return {key: codec.decode(text, len(text)) for key, text in self._handler.state().items()}
 
+    def memory_bytes(self) -> int:
+        """Return the linear memory of its guest now; 0 where it has none."""
+        inner = self._handler.innermost()
+        return inner.sandbox.statistics().memory_bytes if isinstance(inner, SandboxedHandler) else 0
+
+    def cpu_seconds(self) -> float:
+        """Return how long it has computed so far; 0 where nobody knows."""
+        return self._handler.cpu_seconds() or 0.0
+
     async def cleanup(self) -> Reply:
         """Call the handler's ``cleanup``; called at the end of :meth:`Workbench.open`."""
         return self._reply(await self._handler.cleanup())
 
     def _reply(self, outcome: Outcome) -> Reply:
         emissions: dict[str, list[Any]] = {}
-        if outcome.error is None:
+        error, logs = outcome.error, [(line.level, line.message) for line in outcome.logs]
+        made = sum(len(text) for _, text in outcome.emissions) + sum(len(message) for _, message in logs)
+        self._room_bytes -= made
+        if self._room_bytes < 0:
+            error, logs = _TOO_MUCH, []
+        if error is None:
             for port, text in outcome.emissions:
                 emissions.setdefault(self.outputs[port], []).append(codec.decode(text, len(text)))
-        reply = Reply(emissions, [(line.level, line.message) for line in outcome.logs], outcome.error)
+        reply = Reply(emissions, logs, error)
         self.replies.append(reply)
         return reply
 
@@ -130,8 +152,9 @@ class Unit:
 class Workbench:
     """A workbench, which opens units. Made by :func:`open_workbench`."""
 
-    def __init__(self, registry: Registry, workers: Pool, clock: WallClock) -> None:
+    def __init__(self, registry: Registry, workers: Pool, clock: WallClock, room_bytes: int) -> None:
         self._registry = registry
+        self._room_bytes = room_bytes
         self._workers = workers
         self._clock = clock
 
@@ -208,7 +231,7 @@ class Workbench:
         if definition.validate:
             schemas = compile_schemas(definition, outputs)
             handler = ValidatingHandler(handler, schemas, inputs, outputs, workers=self._workers)
-        return Unit(handler, inputs, outputs)
+        return Unit(handler, inputs, outputs, self._room_bytes)
 
 
 @asynccontextmanager
@@ -219,6 +242,8 @@ async def open_workbench(
     fetch_source: FetchSource = no_source,
     open_http_client: Callable[[], httpx.AsyncClient] = open_client,
     clock: WallClock | None = None,
+    maximum_guest_limits: ExecutionLimits | None = None,
+    room_bytes: int = _ANY_BYTES,
 ) -> AsyncIterator[Workbench]:
     """Open a workbench with all built-in components; everything on it is gone at the end of the block.
 
@@ -228,9 +253,14 @@ async def open_workbench(
         fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
         open_http_client: makes the client that a component uses for outgoing HTTP.
         clock: the time of day, as components see it.
+        maximum_guest_limits: what a component may ask for; the runtime's own maximum where absent.
+        room_bytes: what one unit may emit and log in all; beyond it each call of it is an error.
     """
     clock = clock or WallClock()
-    async with open_pool() as workers, open_sandboxes(cache_folder, now_ms=clock.milliseconds) as host:
-        limits = limits or EngineLimits()
+    limits = limits or EngineLimits()
+    async with (
+        open_pool() as workers,
+        open_sandboxes(cache_folder, maximum_guest_limits, limits, now_ms=clock.milliseconds) as host,
+    ):
         registry = Registry(host, limits, open_http_client, fetch_source, workers=workers)
-        yield Workbench(registry, workers, clock)
+        yield Workbench(registry, workers, clock, room_bytes)

@@ -88,6 +88,7 @@ class ShownComponent(msgspec.Struct, frozen=True):
 
     ``inputs`` and ``outputs`` are names, as the platform's clients read them; ``ports`` says all of them.
     ``lanes`` are those of the outputs; ``emitsApocryphal`` says that nothing it makes is ever canonical.
+    All that its author wrote is here, so that it can be changed and sent back.
     """
 
     id: str
@@ -102,6 +103,8 @@ class ShownComponent(msgspec.Struct, frozen=True):
     lanes: dict[str, ShownLane]
     emits_apocryphal: bool = msgspec.field(name="emitsApocryphal")
     execution: dict[str, Any]
+    stateless: bool = False
+    validate: bool = False
 
 
 class WrittenPorts(msgspec.Struct, frozen=True):
@@ -291,6 +294,8 @@ def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownCompon
         execution["sourceUrl"] = code.source_url
     if code.source_hash:
         execution["sourceHash"] = code.source_hash
+    if code.limits is not None:
+        execution["limits"] = msgspec.to_builtins(code.limits)
     return ShownComponent(
         id=definition.id,
         name=definition.name,
@@ -304,6 +309,8 @@ def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownCompon
         lanes={name: ShownLane(lane, note) for name, (lane, note) in shown_lanes(definition).items()},
         emits_apocryphal=emits_apocryphal(definition),
         execution=execution,
+        stateless=definition.stateless,
+        validate=definition.validate,
     )
 
 

@@ -77,6 +77,8 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/graphs"): ("makes", PASS),
     ("POST", "/api/components"): ("makes", {}),
     ("POST", "/api/routines"): ("makes", GREETING),
+    # Nothing is kept, but code runs on the organisation's account; tests/service/http/routes/test_trials.py
+    ("POST", "/api/components/try"): ("makes", {"component": "symbia.core.passthrough"}),
     # Nothing is kept; the graphs are judged with the components of the caller's organisation
     ("POST", "/api/graphs/validate"): ("lists", PASS),
     ("POST", "/api/routines/validate"): ("lists", {}),

@@ -134,3 +134,15 @@ async def test_a_wrong_component_is_refused_and_not_kept(definition: Any) -> Non
         assert (reply.status_code, reply.json()["code"]) == (400, "component.invalid")
         assert all(problem["message"] and problem["code"] for problem in reply.json()["problems"])
         assert (await service.client.get("/api/components")).json()["count"] == before
+
+
+async def test_what_is_shown_can_be_sent_back_and_is_the_same_component() -> None:
+    execution = {**SQUARE["execution"], "limits": {"cpuMs": 7}}
+    written = {**SQUARE, "execution": execution, "stateless": True, "validate": True}
+    async with open_service() as service:
+        await service.client.post("/api/components", json=written)
+        path = f"/api/components/{SQUARE['id']}"
+        shown = (await service.client.get(path)).json()
+        assert (shown["stateless"], shown["validate"], shown["execution"]["limits"]) == (True, True, {"cpuMs": 7})
+        again = await service.client.put(path, json=shown)
+        assert again.json()["versionNumber"] == 1, again.text
