@@ -72,6 +72,7 @@ test-fast: setup
 # What starts many processes or takes long by itself; `make test` has six minutes on two cores.
 LONG := tests/fuzz tests/stalls tests/deploy tests/mutants/test_mutants.py tests/test_packaging.py tests/test_leftovers.py \
 	tests/benchmarks/test_results.py tests/benchmarks/test_bench_sockets.py tests/service/console/test_stories.py tests/service/console/test_live_stories.py \
+	tests/service/console/test_workshop.py tests/service/console/test_editor.py tests/service/console/test_home.py \
 	tests/service/test_server.py tests/service/test_kept_service.py tests/service/test_seat_taken_over.py \
 	tests/service/watchdog tests/service/cli/test_streams.py tests/service/cli/test_signals.py \
 	tests/service/cli/test_doctor.py tests/service/folders/test_serving_folders.py tests/service/network/test_relay.py \

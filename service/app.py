@@ -114,9 +114,9 @@ def create_app(
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))
-    app.register_blueprint(component_routes(scoped))
+    for routes in (component_routes, component_version_routes):
+        app.register_blueprint(routes(scoped))
     app.register_blueprint(trial_routes(ScopedTrials(runtime, CURRENT_CALLER.get)))
-    app.register_blueprint(component_version_routes(scoped))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(
         metrics_routes(

@@ -16,7 +16,7 @@ def test_first_minute(browser: Any, service: Process) -> None:
     with open_console(browser, service) as console:
         page = console.page
         console.go()
-        page.get_by_role("button", name="Square").click()
+        page.get_by_role("button", name="Square A number").click()
         page.wait_for_url("**/#/graph/**")
         console.shoot("first-graph")
         console.press("▶ Start")
@@ -58,7 +58,7 @@ def test_a_graph_is_built_by_keyboard_alone(browser: Any, service: Process) -> N
     with open_console(browser, service) as console:
         page = console.page
         console.go("graph/new")
-        page.get_by_role("searchbox").focus()
+        page.get_by_role("searchbox", name="Search").focus()
         page.keyboard.type("symbia.core.pass")
         page.locator('button[data-component="symbia.core.passthrough"]').focus()
         page.keyboard.press("Enter")
@@ -114,7 +114,7 @@ def test_a_circle_cannot_be_drawn(browser: Any, service: Process) -> None:
         console.wire(("passthrough-2", "out"), ("passthrough", "in"))
         console.node("passthrough-2").click()
         page.get_by_label("Connect to", exact=True).select_option("passthrough:in")
-        page.get_by_text("That would close a circle").wait_for()
+        page.locator("aside").get_by_text("That would close a circle").wait_for()
         assert page.locator(".svelte-flow__edge").count() == 1
 
 

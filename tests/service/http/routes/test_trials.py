@@ -20,6 +20,12 @@ SQUARE = {
 SENT = {"send": [{"in": 12}], "flush": False}
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the first process the time that it takes to start on a busy machine."""
+    monkeypatch.setattr(scoped_trials, "TRIAL_SECONDS", 600.0)
+
+
 async def tried(client: httpx.AsyncClient, component: Any, **more: Any) -> Any:
     answer = await client.post("/api/components/try", json={"component": component, **SENT, **more})
     assert answer.status_code == 200, answer.text

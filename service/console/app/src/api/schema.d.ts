@@ -4195,6 +4195,7 @@ export interface components {
          *
          *     `inputs` and `outputs` are names, as the platform's clients read them; `ports` says all of them.
          *     `lanes` are those of the outputs; `emitsApocryphal` says that nothing it makes is ever canonical.
+         *     All that its author wrote is here, so that it can be changed and sent back.
          */
         ShownComponent: {
             id: string;
@@ -4213,6 +4214,10 @@ export interface components {
             };
             emitsApocryphal: boolean;
             execution: Record<string, never>;
+            /** @default false */
+            stateless?: boolean;
+            /** @default false */
+            validate?: boolean;
         };
         /**
          * ShownConfigField
@@ -4461,6 +4466,167 @@ export interface components {
             ms: number;
             /** @description the beginning of its JSON text. */
             summary: string;
+        };
+        /**
+         * TrialEmission
+         * @description A value that it emitted, or how large that is, where the reply has no room for it.
+         */
+        TrialEmission: {
+            port: string;
+            value?: unknown;
+            /** @default 0 */
+            omittedBytes?: number;
+        };
+        /**
+         * TrialError
+         * @description An error of one call; `line` and `column` are its author's, where they are known.
+         */
+        TrialError: {
+            name: string;
+            message: string;
+            /** @default  */
+            stack?: string;
+            /** @default null */
+            line?: number | null;
+            /** @default null */
+            column?: number | null;
+        };
+        /**
+         * TrialLine
+         * @description A line that it logged.
+         */
+        TrialLine: {
+            level: string;
+            message: string;
+        };
+        /**
+         * TrialReply
+         * @description The outcome of a trial.
+         */
+        TrialReply: {
+            /** @description whether the component could be tried at all. */
+            valid: boolean;
+            /**
+             * @description why not; with the line and the column in its source, where they are known.
+             * @default []
+             */
+            problems?: components["schemas"]["Finding"][];
+            /**
+             * @description the calls, in order.
+             * @default []
+             */
+            steps?: components["schemas"]["TrialStep"][];
+            /**
+             * @description what it kept at the end, before its cleanup.
+             * @default {}
+             */
+            state?: Record<string, never>;
+            /**
+             * @description how large that is, where it is left out.
+             * @default 0
+             */
+            stateOmittedBytes?: number;
+            /**
+             * @description linear memory of its guest at the end; 0 where it is built in.
+             * @default 0
+             */
+            memoryBytes?: number;
+            /**
+             * @description how long it computed, cases left out.
+             * @default 0
+             */
+            cpuMs?: number;
+            /**
+             * @description whether there was more than the reply has room for.
+             * @default false
+             */
+            truncated?: boolean;
+            /**
+             * @description the verdicts, in order.
+             * @default []
+             */
+            cases?: components["schemas"]["TrialVerdict"][];
+        };
+        /**
+         * TrialRequest
+         * @description A component, and what it is tried on.
+         */
+        TrialRequest: {
+            /** @description the id of one that is there, or a definition, which is not kept. */
+            component: string | Record<string, never>;
+            /**
+             * @description as a graph's node would give it.
+             * @default {}
+             */
+            config?: Record<string, never>;
+            /**
+             * @description steps in order, as in a case: `{port: value}` sends, `{"advance": "5s"}` lets time pass.
+             * @default []
+             */
+            send?: Record<string, never>[];
+            /**
+             * @description whether it is told at the end that no further message comes.
+             * @default true
+             */
+            flush?: boolean;
+            /**
+             * @description test cases, each with an instance of its own, after the steps.
+             * @default []
+             */
+            cases?: Record<string, never>[];
+        };
+        /**
+         * TrialStep
+         * @description One call, and all that came of it.
+         */
+        TrialStep: {
+            /**
+             * @description the call.
+             * @enum {unknown}
+             */
+            moment: "advance" | "cleanup" | "flush" | "initialize" | "send";
+            /**
+             * @description the place of its step in `send`, from 0; -1 for what no step asked for.
+             * @default -1
+             */
+            index?: number;
+            /**
+             * @description the input port of a message.
+             * @default
+             */
+            port?: string;
+            /**
+             * @description what it emitted.
+             * @default []
+             */
+            emissions?: components["schemas"]["TrialEmission"][];
+            /**
+             * @description what it logged.
+             * @default []
+             */
+            logs?: components["schemas"]["TrialLine"][];
+            /**
+             * @description why it failed.
+             * @default null
+             */
+            error?: components["schemas"]["TrialError"] | null;
+            /**
+             * @description how long it took, in earnest.
+             * @default 0
+             */
+            durationMs?: number;
+        };
+        /**
+         * TrialVerdict
+         * @description The verdict on one test case: all that was not as it expects, and how long it took.
+         */
+        TrialVerdict: {
+            name: string;
+            passed: boolean;
+            /** @default [] */
+            complaints?: string[];
+            /** @default 0 */
+            durationMs?: number;
         };
         /**
          * VariableDefinition

@@ -7,6 +7,8 @@ export interface Wire {
   sourcePort: string;
   target: string;
   targetPort: string;
+  /** Against another version. */
+  change?: 'added' | 'removed' | 'changed' | undefined;
 }
 
 export interface Point {

@@ -2,6 +2,8 @@
 import { de } from './de';
 import { en, type Catalogue, type Word } from './en';
 
+export type { Word };
+
 export const LANGUAGES = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof LANGUAGES;
 
