@@ -41,6 +41,9 @@ FRAME_BYTES = 256 * 1024
 _CHECKED_AT_ONCE = 1024 * 1024
 """Bytes that are checked in one step: less than a millisecond."""
 
+_COPIES = 2
+"""Times that a frame is in memory before the whole is there: alone, and in that."""
+
 _PREFIX = struct.Struct(">8sH")
 _FRAME = struct.Struct(">II")
 
@@ -120,12 +123,18 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[_Frame] = msgspec.msgpack.Decoder(_Frame)
 
 
-def encoded(checkpoint: Checkpoint) -> Steps[bytes]:
-    """Encode a checkpoint."""
+def encoded(checkpoint: Checkpoint, grow: Callable[[int], None] = lambda _: None) -> Steps[bytes]:
+    """Encode a checkpoint.
+
+    Args:
+        checkpoint: what is encoded.
+        grow: called with the bytes of memory that each frame takes, beforehand; what it raises ends this.
+    """
     pieces = [_PREFIX.pack(MAGIC, VERSION)]
     for frame in _frames_of(checkpoint):
         content = _encoder.encode(frame)
         checksum = yield from _checksum(content)
+        grow(_COPIES * len(content))
         pieces += [_FRAME.pack(len(content), checksum), content]
         yield
     return b"".join(pieces)

@@ -21,6 +21,7 @@ from engine.errors import CannotGoOnError, IllegalTransitionError
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import CHECKPOINT, PROGRESS
 from engine.limits import EngineLimits
+from engine.memory.ledger import Account
 from store.protocol import Record, Trim
 
 REST = 20
@@ -108,6 +109,7 @@ class Checkpoints:
         counters: of all executions.
         look: returns the execution at the moment of the first step.
         generation: returns the number of this moment, as in ``Moment``.
+        account: of who is charged for them while they are made and written; nobody where absent.
 
     Attributes:
         is_owing: whether the last one is of another revision than the execution runs.
@@ -121,6 +123,7 @@ class Checkpoints:
         counters: CheckpointCounters,
         look: Callable[[], Steps[Moment]],
         generation: Callable[[], int],
+        account: Account | None = None,
     ) -> None:
         self._log = log
         self._keeper = keeper
@@ -129,6 +132,7 @@ class Checkpoints:
         self._look = look
         self._generation = generation
         self.is_owing = False
+        self._account = None if account is None else account.ledger.account(account.owner)
         self._turn = trio.Lock()
         self._is_closed = False
         self._grown = trio.Event()
@@ -173,6 +177,7 @@ class Checkpoints:
 
         Raises:
             NotKeptError: it could not be written.
+            MemoryBoundError: there is no memory for it.
             EngineError: it could not be made.
         """
         async with self._turn:
@@ -183,6 +188,16 @@ class Checkpoints:
             except Exception:  # where the store failed, the keeper has complained
                 self._counters.failed += 1
                 raise
+            finally:
+                self._discharge()
+
+    def _discharge(self) -> None:
+        if self._account is not None:
+            self._account.close()
+
+    def _charge(self, size_bytes: int) -> None:
+        if self._account is not None:
+            self._account.charge(size_bytes, "checkpoints", is_under_way=True)
 
     async def begin_alone(self) -> None:
         """Return when none is under way; from then on only the caller takes one, by ``take_alone``."""
@@ -196,6 +211,8 @@ class Checkpoints:
         except Exception:
             self._counters.failed += 1
             raise
+        finally:
+            self._discharge()
 
     def end_alone(self) -> None:
         """Let others take some again."""
@@ -213,7 +230,7 @@ class Checkpoints:
         untrimmed, untrimmed_bytes = log.untrimmed, log.untrimmed_bytes
         moment = await in_slices(self._look())
         position = moment.progress.position
-        content = await in_slices(encoded(moment.checkpoint))
+        content = await in_slices(encoded(moment.checkpoint, self._charge))
         if self._is_closed:  # its execution is over: nobody would ever take this away
             return
         stream = log.stream

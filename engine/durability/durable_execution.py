@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from engine.cooperative.slices import Steps
+from engine.cooperative.slices import Breaks, Steps
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Moment, Progress
 from engine.durability.entries import Accepted, Called, Injected, Told, Verb, entry_of, messages_in
@@ -54,8 +54,12 @@ class DurableExecution(Execution):
         super().__init__(**rest)
         self.log = log
         self.calls = OutsideCalls(self.id, log)
-        self.checkpoints = Checkpoints(log, keeper, self._limits, counters, self._at_present, self._generation)
+        self.checkpoints = Checkpoints(
+            log, keeper, self._limits, counters, self._at_present, self._generation, self.shared.account
+        )
         self._is_in = trio.Event()  # set when what the log says is in: before that no moment is whole
+        self._entries: Sequence[Accepted] = ()  # that are to be done again, and the messages in them
+        self._again: list[Located] = []
         self.shared.call_keys = self.calls
         self.is_told_to_pause = False
         self.is_told_to_stop = False
@@ -129,7 +133,7 @@ class DurableExecution(Execution):
         checkpoint = yield from cut_of(
             self.shared, self.instances, self.injector, self.edge_control, self._moment()
         )
-        calls = self.calls.needed_after(checkpoint, keys)
+        calls = yield from self.calls.needed_after(checkpoint, keys)
         return Moment(checkpoint, Progress(position, is_told_to_pause, calls, revision), generation)
 
     # Going over to another revision
@@ -327,14 +331,27 @@ class DurableExecution(Execution):
         self.finished.set()
         self.settled.set()
 
-    def begin_again(
+    async def begin_again(
         self,
         former: ExecutionSnapshot,
         first_sequence: int,
         progress: Progress | None,
+        entries: Sequence[Accepted],
         revision: Revision | None = None,
     ) -> None:
-        """Be an execution that an earlier process has left, and number from there on; for before it runs."""
+        """Be an execution that an earlier process has left, and number from there on; for before it runs.
+
+        Args:
+            former: as that process knew it.
+            first_sequence: the next number.
+            progress: what is kept beside its checkpoint.
+            entries: of the log, to be done again.
+            revision: that it runs, where it was reloaded.
+
+        Raises:
+            CannotGoOnError: the graph has not got the place of a message.
+            MemoryBoundError: there is no memory for them.
+        """
         self.shared.number_from(first_sequence)
         if progress is not None:
             if progress.revision is not None and revision is not None:
@@ -345,13 +362,20 @@ class DurableExecution(Execution):
         created = datetime.fromisoformat(former.created_at).timestamp()
         self._spent_seconds = max(0.0, self._clock.milliseconds() / 1000 - created)
         self._is_going_on = True
+        self._entries = entries
+        breaks = Breaks()
+        for entry in entries:
+            if isinstance(entry, Injected):
+                messages = messages_in(self.graph, entry)
+                self._charge(messages)
+                self._again += messages
+                await breaks.offer()
         self.shared.in_flight.add(1)  # what the log says: the input does not end by itself before that is in
 
-    async def go_on(self, entries: Sequence[Accepted], *, drain: bool) -> None:
+    async def go_on(self, *, drain: bool) -> None:
         """Do again what the log says, in its order, as soon as it runs.
 
         Args:
-            entries: of the log.
             drain: whether it is to end then.
 
         Raises:
@@ -360,33 +384,28 @@ class DurableExecution(Execution):
         await self.started.wait()
         if self._scopes.timeout.cancelled_caught or (self.is_told_to_stop and self.is_ending):  # that is its end
             return
-        try:
-            messages, end_of_input = self._said_by(entries)
-            if self._scopes.nursery is None or self.is_ending:
-                raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
-            self._charge(messages)
-        except EngineError:
+        if self._scopes.nursery is None or self.is_ending:
             self.suspend()
             await self.finished.wait()
-            raise
+            raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
+        end_of_input = self._obey_again(self._entries)
         self._is_going_on = False
         if self.is_told_to_pause and self._lifecycle.allows("pause"):
             await super().pause()
-        self._take_again(messages, end_of_input)
+        self._take_again(self._again, end_of_input)
+        self._entries, self._again = (), []
         self.shared.in_flight.finish(1)
-        self._is_in.set()
+        self.begin()
         if drain:
             self.is_told_to_stop = True
             self._scopes.nursery.start_soon(partial(super().stop, drain=True))
 
-    def _said_by(self, entries: Sequence[Accepted]) -> tuple[list[Located], str]:
-        """Return the messages of entries, and why no more come after them; take note of commands."""
-        messages: list[Located] = []
+    def _obey_again(self, entries: Sequence[Accepted]) -> str:
+        """Take note of all commands and calls in entries; return why no more messages come after them."""
         end_of_input = ""
         self.calls.begin_again(self._kept_calls, [each for each in entries if isinstance(each, Called)])
         for entry in entries:
             if isinstance(entry, Injected):
-                messages += messages_in(self.graph, entry)
                 if entry.is_beginning or entry.is_final:
                     end_of_input = BEGUN if entry.is_beginning else TOLD
             elif isinstance(entry, Called):
@@ -395,7 +414,7 @@ class DurableExecution(Execution):
                 end_of_input = TOLD
             elif entry.verb in ("pause", "resume"):
                 self._obey(entry.verb)
-        return messages, end_of_input
+        return end_of_input
 
     def _take_again(self, messages: Sequence[Located], end_of_input: str) -> None:
         if self._scopes.nursery is None or self.is_ending:

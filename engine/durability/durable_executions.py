@@ -12,6 +12,7 @@ import trio
 
 from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
+from engine.cooperative.slices import Breaks
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Progress, read_checkpoint
 from engine.durability.durable_execution import DurableExecution
@@ -272,12 +273,14 @@ class DurableExecutions:
         entries: list[Accepted] = []
         last = position
         verdict = ""
+        breaks = Breaks()
         async for entry in self._keeper.entries(stream_of(owner, execution_id), position):
             accepted = decode_entry(entry.body)
             last = entry.number
             if isinstance(accepted, Told) and accepted.verb in ("stop", "drain"):
                 verdict = accepted.verb
             entries.append(accepted)
+            await breaks.offer()
         return tuple(entries), last, verdict
 
     async def _numbered(

@@ -9,17 +9,20 @@ the next key that was written for it. Messages with one digest are equal: it doe
 import hashlib
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 
 from engine.checkpoint.checkpoint import Checkpoint
 from engine.contracts.call_keys import CallKeys
 from engine.contracts.handler import Message
+from engine.cooperative.slices import Steps, paced
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.entries import Called
 from engine.errors import NotKeptError
 
 _DIGEST_BYTES = 16
+_BETWEEN_YIELDS = 500
 
 
 class KeptCalls(msgspec.Struct, frozen=True, array_like=True):
@@ -86,7 +89,7 @@ class OutsideCalls(CallKeys):
         known = [Called(*place, key) for place, keys in self._known.items() for key in keys]
         return PresentKeys(dict(self._given), tuple(known))
 
-    def needed_after(self, checkpoint: Checkpoint, present: "PresentKeys") -> KeptCalls:
+    def needed_after(self, checkpoint: Checkpoint, present: "PresentKeys") -> Steps[KeptCalls]:
         """Return what is needed after a checkpoint, and let go of all else.
 
         Args:
@@ -94,13 +97,15 @@ class OutsideCalls(CallKeys):
             present: what there was at that moment.
         """
         nodes = {node_id for node_id, _ in present.given}
-        waiting = {
-            (node.id, message.sequence)
-            for node in checkpoint.nodes
-            if node.id in nodes
-            for messages in (node.waiting, *(taken.messages for taken in node.taken))
-            for message in messages
-        }
+        waiting: set[tuple[str, int]] = set()
+        for node in checkpoint.nodes if nodes else ():
+            if node.id not in nodes:
+                continue
+            messages = chain(node.waiting, *(taken.messages for taken in node.taken))
+            for message, is_due in paced(messages, _BETWEEN_YIELDS):
+                waiting.add((node.id, message.sequence))
+                if is_due:
+                    yield
         for place in present.given.keys() - waiting:
             self._given.pop(place, None)
         needed = [(*place, key) for place, key in present.given.items() if place in waiting]

@@ -3,15 +3,55 @@
 Pure. They say what cannot be, not what is unlikely.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
-from engine.checkpoint.checkpoint import Attempts, GroupState, MadeOutcome, NodeState, PlacedMessage, Taken
+from engine.checkpoint.checkpoint import (
+    Attempts,
+    Checkpoint,
+    GroupState,
+    MadeOutcome,
+    NodeState,
+    PlacedMessage,
+    Taken,
+)
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.handler import Message
+from engine.cooperative.slices import Steps, paced
+from engine.errors import CheckpointMismatchError
+from proto.problem import Problem
+
+_BETWEEN_YIELDS = 500
 
 
-def problem_of(state: NodeState, node: CompiledNode | None, groups: int) -> str:
+def check(checkpoint: Checkpoint, graph: LoadedGraph) -> Steps[None]:
+    """Refuse a checkpoint that a graph cannot go on from.
+
+    Raises:
+        CheckpointMismatchError: it cannot.
+    """
+    code = CheckpointMismatchError.code
+    problems = []
+    for state in checkpoint.nodes:
+        index = graph.index_of.get(state.id)
+        node = None if index is None else graph.nodes[index]
+        problem = yield from problem_of(state, node, len(checkpoint.groups))
+        if problem:
+            problems.append(Problem(code, f"nodes.{state.id}", problem))
+        yield
+    for (name, message), is_due in paced(chain(checkpoint.held, checkpoint.offered), _BETWEEN_YIELDS):
+        if name not in graph.index_of or not fits(message, graph.nodes[graph.index_of[name]], 0):
+            problems.append(Problem(code, f"nodes.{name}", "It has no such input"))
+        if is_due:
+            yield
+    if not are_groups_sound(checkpoint.groups, graph):
+        problems.append(Problem(code, "groups", "Its arrays are taken apart elsewhere here"))
+    if problems:
+        raise CheckpointMismatchError(problems)
+
+
+def problem_of(state: NodeState, node: CompiledNode | None, groups: int) -> Steps[str]:
     """Return why a node cannot go on from what it was; "" where it can."""
     has_something = bool(state.waiting or state.taken or state.handler is not None)
     if node is None:
@@ -21,12 +61,21 @@ def problem_of(state: NodeState, node: CompiledNode | None, groups: int) -> str:
     if state.handler is not None and node.definition.concurrency > 1:
         return "It does several things at once now, and has kept something before"
     kept = state.handler.messages if state.handler is not None else ()
-    messages = (*state.waiting, *kept, *[message for taken in state.taken for message in taken.messages])
-    if not all(fits(message, node, groups) for message in messages):
+    taken_messages = chain.from_iterable([taken.messages for taken in state.taken])
+    if not (yield from _all_fit(chain(state.waiting, kept, taken_messages), node, groups)):
         return "Messages of it are for inputs that it does not have"
     if not all(_is_sound(taken, node, groups) for taken in state.taken):
         return "Values of it are for outputs that it does not have"
     return ""
+
+
+def _all_fit(messages: Iterable[Message], node: CompiledNode, groups: int) -> Steps[bool]:
+    for message, is_due in paced(messages, _BETWEEN_YIELDS):
+        if not fits(message, node, groups):
+            return False
+        if is_due:
+            yield
+    return True
 
 
 def fits(message: Message, node: CompiledNode, groups: int) -> bool:

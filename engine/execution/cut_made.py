@@ -1,6 +1,7 @@
 """A checkpoint made of a cut, in steps: groups and places become numbers, and what was copied is put in order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -27,8 +28,12 @@ from engine.execution.cut import Cut, NodeCut
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.hand import TakenMessages
 from engine.execution.injection import Located
+from engine.execution.kept_outputs import Value
 from engine.execution.masking import masked_error, masked_line
 from proto.execution import LogEntry
+
+T = TypeVar("T")
+Made = TypeVar("Made")
 
 _BETWEEN_YIELDS = 200
 
@@ -57,20 +62,33 @@ def made_of_cut(cut: Cut, head: Checkpoint) -> Steps[Checkpoint]:
         head,
         nodes=tuple(nodes),
         edges=tuple(edges),
-        held=tuple(_located(cut, cut.held)),
-        offered=tuple(_located(cut, cut.offered)),
+        held=(yield from _located(cut, cut.held)),
+        offered=(yield from _located(cut, cut.offered)),
         late=late,
         port_outputs=tuple(totals),
-        kept_outputs=tuple(
-            KeptRun(node, port, last, lane, tuple(values)) for node, port, last, lane, values in runs
-        ),
-        logs=tuple(map(_log, cut.logs)),
-        groups=maker.groups(),
+        kept_outputs=(yield from _in_steps(runs, _run)),
+        logs=(yield from _in_steps(cut.logs, _log)),
+        groups=(yield from maker.groups()),
     )
 
 
-def _located(cut: Cut, messages: Iterable[Located]) -> Iterable[tuple[str, Message]]:
-    return [(cut.graph.nodes[index].id, message) for index, message in messages]
+def _in_steps(items: Iterable[T], make: Callable[[T], Made]) -> Steps[tuple[Made, ...]]:
+    made: list[Made] = []
+    for item, is_due in paced(items, _BETWEEN_YIELDS):
+        made.append(make(item))
+        if is_due:
+            yield
+    return tuple(made)
+
+
+def _located(cut: Cut, messages: Iterable[Located]) -> Steps[tuple[tuple[str, Message], ...]]:
+    nodes = cut.graph.nodes
+    return (yield from _in_steps(messages, lambda located: (nodes[located[0]].id, located[1])))
+
+
+def _run(run: tuple[str, str, int, int, Sequence[Value]]) -> KeptRun:
+    node, port, last, lane, values = run
+    return KeptRun(node, port, last, lane, tuple(values))
 
 
 def _edge(cut: Cut, index: int) -> EdgeState:
@@ -204,7 +222,7 @@ class _Maker:
             self._groups.append(group)
         return number
 
-    def groups(self) -> tuple[GroupState, ...]:
+    def groups(self) -> Steps[tuple[GroupState, ...]]:
         """Return the groups, those of the arrays' own places among them."""
         states = []
         nodes = self._cut.graph.nodes
@@ -215,4 +233,6 @@ class _Maker:
             outer = None if group.outer is None else self._at(group.outer)
             opener = nodes[self._node_of[group.opener]].id
             states.append(GroupState(opener, group.lane, outer, self._awaited.get(group, 0)))
+            if not index % _BETWEEN_YIELDS:
+                yield
         return tuple(states)

@@ -84,9 +84,6 @@ class Execution(ReadableExecution):
 
     Attributes:
         is_durable: whether it goes on after a restart (``engine.durability``).
-
-    Raises:
-        CheckpointMismatchError: it cannot go on from there in this graph.
     """
 
     is_durable: ClassVar[bool] = False

@@ -30,6 +30,7 @@ Kind = Literal[
     "logs",
     "outputs",
     "recordings",
+    "checkpoints",
     "history",
     "graphs",
     "components",

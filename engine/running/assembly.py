@@ -9,10 +9,12 @@ from engine.compile.execution_values import fill_graph
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import FilledGraph
 from engine.contracts.observer import ExecutionObserver
+from engine.cooperative.slices import in_slices
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import DurableExecutions
 from engine.errors import MemoryBoundError
 from engine.execution.build import StandIn, no_stand_in
+from engine.execution.checkpoint_checks import check
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located, locate
@@ -150,11 +152,7 @@ class Assembly:
         rerun: Rerun = FIRST_RUN,
         begins_from: Checkpoint | None = None,
     ) -> Execution:
-        """Make an execution, of which nothing runs yet.
-
-        Raises:
-            CheckpointMismatchError: it cannot go on from there in this graph.
-        """
+        """Make an execution, of which nothing runs yet; it can go on from there, as ``refuse_unfit`` says."""
         parts: dict[str, Any] = {
             "execution_id": execution_id,
             "graph": graph,
@@ -179,13 +177,15 @@ class Assembly:
         return DurableExecution(log=log, keeper=self._keeper, counters=self._durable.counters, **parts)
 
 
-def refuse_heavy(checkpoint: Checkpoint, account: Account) -> None:
-    """Refuse a checkpoint where there is no memory for what waits in it.
+async def refuse_unfit(checkpoint: Checkpoint, graph: LoadedGraph, account: Account) -> None:
+    """Refuse a checkpoint that a graph cannot go on from, or where there is no memory for what waits in it.
 
     Raises:
+        CheckpointMismatchError: the graph cannot.
         MemoryBoundError: there is none.
     """
-    refusal = account.refusal(weight_of(checkpoint))
+    await in_slices(check(checkpoint, graph))
+    refusal = account.refusal(await in_slices(weight_of(checkpoint)))
     if refusal is not None:
         try:
             raise refusal

@@ -23,7 +23,7 @@ from engine.library import Library
 from engine.memory.starvation import Spawn
 from engine.reload.target import found_again
 from engine.restoring import Restored
-from engine.running.assembly import Assembly, refuse_heavy
+from engine.running.assembly import Assembly, refuse_unfit
 from engine.running.executions import Executions
 from proto.codec import decode_as
 
@@ -103,13 +103,12 @@ class Restarting:
             graph, values = revision.graph, revision.values
         else:
             values = await self._assembly.beginning_again(graph, way)
-        self._durable.let_go(kept.snapshot.id)
         account = self._assembly.open_account(graph, (), values.used_bytes)
         if progress is not None and checkpoint is not None:  # the command counts, and not how far it had come
             checkpoint = msgspec.structs.replace(checkpoint, is_paused=progress.is_told_to_pause)
         try:
             if checkpoint is not None:
-                refuse_heavy(checkpoint, account)
+                await refuse_unfit(checkpoint, graph, account)
             execution = self._assembly.made(
                 kept.snapshot.id,
                 graph,
@@ -120,14 +119,15 @@ class Restarting:
                 last_entry=interrupted.last,
                 begins_from=checkpoint,
             )
+            assert isinstance(execution, DurableExecution)  # noqa: S101 - as it was asked for
+            await execution.begin_again(kept.snapshot, way.first_sequence, progress, interrupted.entries, revision)
+            self._durable.let_go(kept.snapshot.id)
         except BaseException:
             account.close()
             raise
-        assert isinstance(execution, DurableExecution)  # noqa: S101 - as it was asked for
-        execution.begin_again(kept.snapshot, way.first_sequence, progress, revision)
         self._executions.underway[execution.id] = execution
         self._spawn(partial(self._executions.run, execution, account))
-        await execution.go_on(interrupted.entries, drain=interrupted.verdict == "drain")
+        await execution.go_on(drain=interrupted.verdict == "drain")
 
     async def suspend(self) -> None:
         """Bring durable executions to rest, so that they go on in another process."""

@@ -23,7 +23,7 @@ from engine.keeping.records import KeptBeginning, beginning, record_of_execution
 from engine.library import Library
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn
-from engine.running.assembly import FIRST_RUN, Assembly, Rerun, refuse_heavy
+from engine.running.assembly import FIRST_RUN, Assembly, Rerun, refuse_unfit
 from engine.running.executions import Executions
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 
@@ -124,7 +124,7 @@ class Starting:
         account = self._assembly.open_account(graph, inputs, values.used_bytes)
         way = self._assembly.way(graph, options)
         try:
-            refuse_heavy(checkpoint, account)
+            await refuse_unfit(checkpoint, graph, account)
             execution = self._assembly.made(
                 execution_id or str(uuid4()),
                 graph,

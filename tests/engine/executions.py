@@ -12,6 +12,8 @@ from engine.compile.compiler import compile_graph
 from engine.contracts.component import Component
 from engine.contracts.handler import HandlerError, LogLine, Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
+from engine.cooperative.slices import in_slices
+from engine.execution.checkpoint_checks import check
 from engine.execution.execution import Execution
 from engine.execution.injection import locate
 from engine.execution.lifecycle import TERMINAL
@@ -82,9 +84,12 @@ async def open_execution(
     """
     limits = limits or EngineLimits()
     clock = WallClock(trio.current_time)
+    compiled = await compile_graph(graph, {**components(journal), **(more or {})}, limits, clock.timestamp)
+    if begins_from is not None:
+        await in_slices(check(begins_from, compiled))
     execution = Execution(
         execution_id="test",
-        graph=await compile_graph(graph, {**components(journal), **(more or {})}, limits, clock.timestamp),
+        graph=compiled,
         limits=limits,
         completion=completion,
         timeout_ms=timeout_ms,

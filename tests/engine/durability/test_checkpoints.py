@@ -1,6 +1,7 @@
 """Checkpoints of durable executions: the log before them goes, and a restart begins from them."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Momen
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.entries import stream_of
 from engine.durability.outside_calls import KeptCalls
-from engine.errors import NotKeptError
+from engine.errors import MemoryBoundError, NotKeptError
 from engine.keeping.keeper import Keeper
 from engine.limits import EngineLimits
 from engine.runtime import Runtime
@@ -196,10 +197,10 @@ async def test_a_fault_in_one_last_checkpoint_costs_no_other(
             await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))])
         faults = [ZeroDivisionError()]
 
-        def faulty(moment: Checkpoint) -> Steps[bytes]:
+        def faulty(moment: Checkpoint, grow: Callable[[int], None]) -> Steps[bytes]:
             if faults:
                 raise faults.pop()
-            return encoded(moment)
+            return encoded(moment, grow)
 
         monkeypatch.setattr("engine.durability.checkpoints.encoded", faulty)
         await runtime.suspend()
@@ -221,3 +222,37 @@ async def test_what_is_processed_makes_a_checkpoint_due(tmp_path: Path) -> None:
         await durable.checkpoints.take()
         durable.shared.outputs.count += 1
         assert runtime.durability().age_seconds
+
+
+async def test_a_checkpoint_is_charged_to_its_owner_while_it_is_made(tmp_path: Path) -> None:
+    """Whoever fills queues pays for the copy of them, too; when it is on disk, nothing is charged any more."""
+    async with kept_runtime(tmp_path) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        await runtime.execution(execution).pause()
+        value = b'"' + b"x" * 100_000 + b'"'
+        await runtime.execution(execution).inject([Injection("a", "in", Raw(value))])
+        durable = runtime._executions.underway[execution]
+        assert isinstance(durable, DurableExecution)
+        before = runtime.ledger.held_by("")
+        await durable.checkpoints.take()
+        assert runtime.ledger.statistics().peak_bytes > before + 2 * len(value)
+        assert runtime.ledger.held_by("") == before
+
+
+async def test_a_checkpoint_without_room_in_memory_is_refused(tmp_path: Path) -> None:
+    """The log has what it would have had, so nothing is lost; it is counted, and tried again."""
+    limits = EngineLimits(kept_outputs=100, owner_memory_bytes=3_000_000, checkpoint_ms=3_600_000)
+    value = b'"' + b"x" * 500_000 + b'"'
+    async with kept_runtime(tmp_path, limits) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        await runtime.execution(execution).pause()
+        for _ in range(3):
+            await runtime.execution(execution).inject([Injection("a", "in", Raw(value))])
+        durable = runtime._executions.underway[execution]
+        assert isinstance(durable, DurableExecution)
+        held = runtime.ledger.held_by("")
+        with pytest.raises(MemoryBoundError):
+            await durable.checkpoints.take()
+        assert (runtime.durability().checkpoints.failed, runtime.ledger.held_by("")) == (1, held)
+    async with kept_runtime(tmp_path) as runtime:
+        assert runtime.execution(execution).statistics().held == 3
