@@ -19,6 +19,7 @@ from benchmarks.bench import FULL, SMOKE, Bench, Scale, open_bench
 from benchmarks.families import (
     bodies,
     breakpoints,
+    durable,
     growth,
     http,
     latency,
@@ -48,6 +49,7 @@ FAMILIES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "nested": nested.measure,
     "breakpoints": breakpoints.measure,
     "recording": recording.measure,
+    "durable": durable.measure,
 }
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -80,19 +80,23 @@ def _injecting(served: Served, token: str, query: str = "") -> Callable[[], byte
 
 
 async def percentiles(
-    bench: Bench, what: str, requests: dict[str, Callable[[], bytes]], count: int = 0
+    bench: Bench,
+    what: str,
+    requests: Mapping[str, Callable[[], bytes]],
+    count: int = 0,
+    family: str = "http",
 ) -> list[Result]:
     """The latency of each request, in turns, over ``count`` of them a round."""
     taken: dict[str, list[float]] = {}
     for turn in range(bench.scale.rounds + 1):
-        bench.tell(f"http: {what}, round {turn} of {bench.scale.rounds}")
+        bench.tell(f"{family}: {what}, round {turn} of {bench.scale.rounds}")
         for name, request in requests.items():
             samples = [_timed(request) for _ in range(count or bench.scale.samples)]
             await trio.lowlevel.checkpoint()
             if turn or bench.scale.is_smoke:
                 for percent in (50, 99):
                     taken.setdefault(f"{name}, p{percent}", []).append(percentile(samples, percent) * 1e3)
-    return [Result("http", what, name, "ms", "lower", tuple(values)) for name, values in taken.items()]
+    return [Result(family, what, name, "ms", "lower", tuple(values)) for name, values in taken.items()]
 
 
 def _timed(request: Callable[[], bytes]) -> float:

@@ -20,7 +20,10 @@ def weight_of(checkpoint: Checkpoint) -> Steps[int]:
             size += yield from _of(taken.messages)
         size += 0 if node.handler is None else (yield from _of(node.handler.messages))
         yield
-    return size + (yield from _of([message for _, message in checkpoint.held]))
+    for start in range(0, len(checkpoint.held), _TOGETHER):
+        size += yield from _of([message for _, message in checkpoint.held[start : start + _TOGETHER]])
+        yield
+    return size
 
 
 def _of(messages: Sequence[Message]) -> Steps[int]:
