@@ -79,6 +79,12 @@ class Interrupted(msgspec.Struct, frozen=True):
     found: tuple[Progress, Checkpoint] | None = None
     verdict: str = ""
 
+    @property
+    def is_told_to_pause(self) -> bool:
+        """Whether the last such command was to pause, in the log or before its last checkpoint."""
+        verbs = [each.verb for each in self.entries if isinstance(each, Told) and each.verb in ("pause", "resume")]
+        return verbs[-1] == "pause" if verbs else self.found is not None and self.found[0].is_told_to_pause
+
 
 class DurableExecutions:
     """The durable executions of a runtime.

@@ -536,7 +536,7 @@ class Execution(ReadableExecution):
         """Be as the execution was that this one goes on from, before any node runs."""
         checkpoint = going_on.checkpoint
         if checkpoint.is_paused:
-            await self.pause()
+            await Execution.pause(self)  # nobody commands it: a durable one has this on disk
         else:
             self._scopes.spawn(self.injector.drain)
         if checkpoint.input_end is not None:

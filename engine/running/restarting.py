@@ -105,7 +105,7 @@ class Restarting:
             values = await self._assembly.beginning_again(graph, way)
         account = self._assembly.open_account(graph, (), values.used_bytes)
         if progress is not None and checkpoint is not None:  # the command counts, and not how far it had come
-            checkpoint = msgspec.structs.replace(checkpoint, is_paused=progress.is_told_to_pause)
+            checkpoint = msgspec.structs.replace(checkpoint, is_paused=interrupted.is_told_to_pause)
         try:
             if checkpoint is not None:
                 await refuse_unfit(checkpoint, graph, account)

@@ -4,7 +4,9 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 
+from tests.simulation.lives import live
 from tests.simulation.run import Report, simulate
 
 
@@ -18,7 +20,11 @@ def main() -> int:
     parser.add_argument("--runs", action="store_true", help="graphs that are mostly runs of nodes")
     parser.add_argument("--forks", action="store_true", help="kill it now and then, and go on from a checkpoint")
     parser.add_argument("--changes", action="store_true", help="executions that are reloaded while they run")
+    parser.add_argument("--lives", action="store_true", help="durable executions whose processes are killed")
     arguments = parser.parse_args()
+    if arguments.lives:
+        seeds = range(arguments.first, arguments.first + arguments.graphs)
+        return _live(seeds if arguments.seed is None else [arguments.seed])
     options = [f"--{name}" for name in ("unchained", "runs", "forks", "changes") if getattr(arguments, name)]
     ways = {
         "chaining": not arguments.unchained,
@@ -41,6 +47,21 @@ def main() -> int:
             sys.stderr.write(f"\r{seed - arguments.first + 1} of {arguments.graphs}")
     seconds = time.monotonic() - began
     sys.stdout.write(f"{arguments.graphs} graphs, {messages} messages, {seconds:.0f} s, {dict(ends)}: {bad} bad\n")
+    return 1 if bad else 0
+
+
+def _live(seeds: Iterable[int]) -> int:
+    began, bad, lives, outputs = time.monotonic(), 0, 0, 0
+    for seed in seeds:
+        lived = live(seed)
+        lives, outputs = lives + lived.lives, outputs + lived.outputs
+        for violation in lived.violations[:10]:
+            sys.stdout.write(f"  {violation[:1000]}\n")
+        if lived.violations:
+            bad += 1
+            sys.stdout.write(f"  replay: python -m tests.simulation --lives --seed {seed}\n")
+    seconds = time.monotonic() - began
+    sys.stdout.write(f"{lives} lives, {outputs} outputs, {seconds:.0f} s: {bad} bad\n")
     return 1 if bad else 0
 
 

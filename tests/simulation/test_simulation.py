@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.simulation.lives import live
 from tests.simulation.mutations import CHAIN_MUTATIONS, MUTATIONS, POLICY_MUTATIONS, broken
 from tests.simulation.plan import BROKEN_SEEDS, is_policed
 from tests.simulation.run import simulate
@@ -10,6 +11,9 @@ SEEDS_OF_A_SLICE = 60
 FIRST_SEEDS = range(0, 300, SEEDS_OF_A_SLICE)
 
 FORKED_SEEDS = 8
+LIVED_SEEDS = (5, 21)
+"""Seeds in which a restart broke a promise once."""
+
 CHANGED_SEEDS = {True: (83, 153, 193, 273, 508, 643, 3024), False: (1, 9, 93, 362, 618, 956)}
 """Seeds in which a reload broke a promise once, of graphs that are mostly runs of nodes, and of others."""
 
@@ -53,6 +57,13 @@ def test_executions_that_are_changed_while_they_run_keep_every_promise(runs: boo
         assert not report.violations, (
             f"replay: python -m tests.simulation --changes --seed {seed} (runs: {runs})\n{report.violations}"
         )
+
+
+@pytest.mark.parametrize("seed", LIVED_SEEDS)
+def test_durable_executions_outlive_their_processes(seed: int) -> None:
+    """Nothing accepted is lost or there twice, and what was told holds, whenever it is killed."""
+    lived = live(seed)
+    assert not lived.violations, f"replay: python -m tests.simulation --lives --seed {seed}\n{lived.violations}"
 
 
 def test_a_seed_replays_its_run() -> None:

@@ -256,3 +256,40 @@ async def test_a_checkpoint_without_room_in_memory_is_refused(tmp_path: Path) ->
         assert (runtime.durability().checkpoints.failed, runtime.ledger.held_by("")) == (1, held)
     async with kept_runtime(tmp_path) as runtime:
         assert runtime.execution(execution).statistics().held == 3
+
+
+async def test_what_was_paused_goes_on_as_paused_on_a_full_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it is paused is on disk already: nothing is written for it, and nothing fails."""
+
+    async def refuse(*_asked: object) -> None:
+        raise NotKeptError("the store is full")
+
+    async with kept_runtime(tmp_path) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        await runtime.execution(execution).pause()
+        await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))])
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "keep", refuse)
+        async with kept_runtime(tmp_path) as runtime:
+            head = runtime.execution(execution).head()
+            assert (head.state, head.error) == (ExecutionState.PAUSED, None)
+    async with kept_runtime(tmp_path) as runtime:
+        assert runtime.execution(execution).statistics().held == 1
+
+
+async def test_what_was_resumed_after_a_checkpoint_goes_on_as_running(tmp_path: Path) -> None:
+    """The log has the last word, and not the checkpoint that was taken of a paused execution."""
+    with trio.CancelScope() as process:
+        async with kept_runtime(tmp_path) as runtime:
+            execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+            await runtime.execution(execution).pause()
+            durable = runtime._executions.underway[execution]
+            assert isinstance(durable, DurableExecution)
+            await durable.checkpoints.take()
+            await runtime.execution(execution).resume()
+            process.cancel()
+            await trio.lowlevel.checkpoint()
+    async with kept_runtime(tmp_path) as runtime:
+        assert runtime.execution(execution).head().state is ExecutionState.RUNNING
