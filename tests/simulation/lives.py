@@ -109,7 +109,8 @@ class _Lives:
     async def run(self) -> Lived:
         """Live, die, and be judged."""
         use_computing_clock(lambda: 0.0)  # real time must not decide who goes first
-        end, outputs = "", []
+        end = ""
+        outputs: list[bytes] = []
         with trio.move_on_after(PATIENCE_SECONDS) as patience:
             for _ in range(self._random.randint(1, 6)):
                 await self._life()
