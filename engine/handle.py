@@ -420,20 +420,15 @@ class ExecutionHandle:
             TooManyBreakpointsError: it has as many as it may.
             MemoryBoundError: there is no memory for it.
             IllegalTransitionError: it is not running or paused, or drains.
+            NotKeptError: it is durable, and cannot be written: the breakpoint goes with the process.
         """
         execution = self._underway("set a breakpoint in")
         if not execution.started.is_set():
             await execution.started.wait()
-        debugger = execution.debugger
-        if not isinstance(debugger, Debugger):
-            component = self._library.builtin("symbia.core.filter")
-            surroundings = Surroundings(execution.id, execution.owner, component)
-            debugger = Debugger(
-                execution, surroundings, self._library.limits, execution.clock, execution.shared.tell
-            )
-            if not execution.finished.is_set():
-                execution.debugger = debugger
-        return await debugger.set(wanted)
+        debugger = debugger_of(execution, self._library)
+        made = await debugger.set(wanted)
+        await execution.remember_breakpoints(debugger.kept())
+        return made
 
     async def remove_breakpoint(self, breakpoint_id: str) -> None:
         """Remove a breakpoint; what it holds goes on.
@@ -441,8 +436,11 @@ class ExecutionHandle:
         Raises:
             BreakpointNotFoundError: it has none of this id.
             IllegalTransitionError: it has ended.
+            NotKeptError: it is durable, and cannot be written: the breakpoint is there again after a restart.
         """
-        await self._debugger("remove a breakpoint of", breakpoint_id).remove(breakpoint_id)
+        debugger = self._debugger("remove a breakpoint of", breakpoint_id)
+        await debugger.remove(breakpoint_id)
+        await self._underway("remove a breakpoint of").remember_breakpoints(debugger.kept())
 
     async def release(
         self,
@@ -585,3 +583,15 @@ async def _checkpoint_of(execution: Execution, recorder: Recorder) -> tuple[int,
     recorder.begin_segment()
     checkpoint = await in_slices(steps)
     return checkpoint.sequence, await in_slices(encoded(checkpoint))
+
+
+def debugger_of(execution: Execution, library: Library) -> Debugger:
+    """Return the debugger of an execution that has started; a new one where it has none."""
+    debugger = execution.debugger
+    if not isinstance(debugger, Debugger):
+        component = library.builtin("symbia.core.filter")
+        surroundings = Surroundings(execution.id, execution.owner, component)
+        debugger = Debugger(execution, surroundings, library.limits, execution.clock, execution.shared.tell)
+        if not execution.finished.is_set():
+            execution.debugger = debugger
+    return debugger

@@ -223,7 +223,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         nodes: in the order of the graph.
         edges: likewise.
         groups: that are not gathered by all.
-        held_edges: node and edge of each edge that somebody holds; ``NO_EDGE`` for what is injected there.
+        held_edges: node and edge of each edge that somebody holds by name; ``NO_EDGE`` for what is injected there.
         held: injected while it was paused: the node and the message, in order; accepted.
         offered: injected, numbered and waiting for room: they are not accepted yet and in nothing else.
         late: what remains of calls of nodes that run as one.

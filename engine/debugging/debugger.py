@@ -4,6 +4,8 @@ They last as long as the execution. What is held goes on when its breakpoint is 
 execution drains; a stop cuts it off, like all that is in flight.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count, islice
 
 import msgspec
@@ -27,6 +29,7 @@ from engine.errors import (
 )
 from engine.execution.execution import Execution
 from engine.execution.injection import check_value
+from engine.keeping.records import KeptBreakpoint
 from engine.limits import EngineLimits
 from engine.schemas.misfit import misfit
 from engine.wall_clock import WallClock
@@ -79,8 +82,10 @@ class Debugger:
 
     # The breakpoints
 
-    async def set(self, wanted: BreakpointRequest) -> BreakpointSnapshot:
+    async def set(self, wanted: BreakpointRequest, identifier: str = "") -> BreakpointSnapshot:
         """Set a breakpoint; it looks at what comes from now on, and at what waits.
+
+        ``identifier`` is that of one of an earlier process, whose number is no other's then.
 
         Raises:
             InvalidBreakpointError: it names nothing of the graph, or its condition is none.
@@ -96,13 +101,24 @@ class Debugger:
         if account is not None:
             account.charge(BREAKPOINT_BYTES, "executions")
         try:
-            return await self._set(wanted)
+            return await self._set(wanted, identifier or f"b{next(self._numbers)}")
         except BaseException:
             self._release_memory()
             raise
 
-    async def _set(self, wanted: BreakpointRequest) -> BreakpointSnapshot:
-        identifier = f"b{next(self._numbers)}"
+    async def begin_again(self, kept: Sequence[KeptBreakpoint]) -> None:
+        """Set those of an earlier process; what cannot be set any more is none."""
+        numbers = [int(each.id[1:]) for each in kept if each.id[1:].isdecimal()]
+        self._numbers = count(max(numbers, default=0) + 1)
+        for each in kept:
+            with suppress(EngineError):
+                await self.set(each.wanted, each.id)
+
+    def kept(self) -> list[KeptBreakpoint]:
+        """Return all of them as they are kept."""
+        return [KeptBreakpoint(each.id, each.wanted) for each in self._breakpoints.values()]
+
+    async def _set(self, wanted: BreakpointRequest, identifier: str) -> BreakpointSnapshot:
         condition = None
         if wanted.when is not None:
             self._being_set += 1

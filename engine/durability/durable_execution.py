@@ -14,19 +14,30 @@ import trio
 from engine.cooperative.slices import Breaks, Steps
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Moment, Progress
-from engine.durability.entries import Accepted, Called, Injected, Told, Verb, entry_of, messages_in
+from engine.durability.entries import (
+    Accepted,
+    Called,
+    Injected,
+    Told,
+    Verb,
+    end_of_input_in,
+    entry_of,
+    messages_in,
+    told_to_pause,
+)
 from engine.durability.kept_revision import begin_with, kept_revision
 from engine.durability.outside_calls import KeptCalls, OutsideCalls
 from engine.durability.passage import Passage
 from engine.errors import CannotGoOnError, EngineError, IllegalTransitionError, InputsClosedError, NotKeptError
 from engine.execution.cutting import cut_of
-from engine.execution.endings import BEGUN, TOLD
+from engine.execution.endings import BEGUN
 from engine.execution.execution import Execution
 from engine.execution.injection import Located, relocated
 from engine.execution.injector import charge_of
 from engine.execution.lifecycle import Command
 from engine.execution.revisions import Revision
 from engine.keeping.keeper import Keeper
+from engine.keeping.records import KeptBreakpoint, record_of_breakpoints
 from proto.execution import ExecutionSnapshot, ExecutionState, InjectionReceipt
 
 
@@ -53,10 +64,12 @@ class DurableExecution(Execution):
     def __init__(self, *, log: AcceptanceLog, keeper: Keeper, counters: CheckpointCounters, **rest: Any) -> None:
         super().__init__(**rest)
         self.log = log
+        self._keeper = keeper
         self.calls = OutsideCalls(self.id, log)
         self.checkpoints = Checkpoints(
             log, keeper, self._limits, counters, self._at_present, self._generation, self.shared.account
         )
+        self._is_open = trio.Event()  # set then, too, or when it ends: what comes from outside is behind that
         self._is_in = trio.Event()  # set when what the log says is in: before that no moment is whole
         self._entries: Sequence[Accepted] = ()  # that are to be done again, and the messages in them
         self._again: list[Located] = []
@@ -106,6 +119,15 @@ class DurableExecution(Execution):
         """
         if self._is_in.is_set():
             await self.checkpoints.take()
+
+    async def remember_breakpoints(self, kept: Sequence[KeptBreakpoint]) -> None:
+        """Write its breakpoints.
+
+        Raises:
+            NotKeptError: they cannot be written.
+        """
+        if not self.is_ending:
+            await self._keeper.keep([record_of_breakpoints(self.owner, self.id, kept)])
 
     async def take_last_checkpoint(self) -> None:
         """Take a checkpoint, if anything has happened since the last one, before it comes to rest."""
@@ -176,6 +198,9 @@ class DurableExecution(Execution):
             EngineError: as of any execution, and then none of them was taken in.
         """
         self._require_open()
+        if not self._is_open.is_set():
+            await self._is_open.wait()
+            self._require_open()
         if not messages and not final:
             return InjectionReceipt(0, queued=False)
         self.shared.in_flight.add(1)  # the request: the input does not end by itself while this waits for the disk
@@ -290,6 +315,7 @@ class DurableExecution(Execution):
 
     async def close_writing(self) -> None:
         """Write nothing of it any more, and return when nothing is on its way to the disk; once it has ended."""
+        self._is_open.set()
         await self.log.close(lambda: IllegalTransitionError(self.id, "write", self.state, self.ending))
         await self.checkpoints.close()
 
@@ -324,6 +350,7 @@ class DurableExecution(Execution):
     def begin(self) -> None:
         """Take note that what it begins with is in."""
         self._is_in.set()
+        self._is_open.set()
 
     def give_up(self) -> None:
         """Let nobody wait for it any more: it was never begun."""
@@ -388,10 +415,14 @@ class DurableExecution(Execution):
             self.suspend()
             await self.finished.wait()
             raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
-        end_of_input = self._obey_again(self._entries)
+        self.calls.begin_again(self._kept_calls, [each for each in self._entries if isinstance(each, Called)])
+        self.is_told_to_pause = told_to_pause(self._entries, before=self.is_told_to_pause)
+        end_of_input = end_of_input_in(self._entries)
         self._is_going_on = False
         if self.is_told_to_pause and self._lifecycle.allows("pause"):
             await super().pause()
+        elif not self.is_told_to_pause and self._lifecycle.allows("resume"):  # its breakpoints are there now
+            await super().resume()
         self._take_again(self._again, end_of_input)
         self._entries, self._again = (), []
         self.shared.in_flight.finish(1)
@@ -399,22 +430,6 @@ class DurableExecution(Execution):
         if drain:
             self.is_told_to_stop = True
             self._scopes.nursery.start_soon(partial(super().stop, drain=True))
-
-    def _obey_again(self, entries: Sequence[Accepted]) -> str:
-        """Take note of all commands and calls in entries; return why no more messages come after them."""
-        end_of_input = ""
-        self.calls.begin_again(self._kept_calls, [each for each in entries if isinstance(each, Called)])
-        for entry in entries:
-            if isinstance(entry, Injected):
-                if entry.is_beginning or entry.is_final:
-                    end_of_input = BEGUN if entry.is_beginning else TOLD
-            elif isinstance(entry, Called):
-                continue
-            elif entry.verb == "complete":
-                end_of_input = TOLD
-            elif entry.verb in ("pause", "resume"):
-                self._obey(entry.verb)
-        return end_of_input
 
     def _take_again(self, messages: Sequence[Located], end_of_input: str) -> None:
         if self._scopes.nursery is None or self.is_ending:

@@ -25,16 +25,20 @@ from engine.durability.entries import (
     encode_entry,
     entry_of,
     stream_of,
+    told_to_pause,
 )
 from engine.errors import CannotGoOnError, EngineError, NotDurableError, NotKeptError
 from engine.execution.injection import Located
 from engine.history import Finished, History, Suspended
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import (
+    BREAKPOINTS,
     PROGRESS,
     KeptBeginning,
+    KeptBreakpoint,
     KeptExecution,
     beginning,
+    breakpoints_in,
     record_of_execution,
     removal_of_execution,
     removals_of_checkpoint,
@@ -45,7 +49,7 @@ from engine.wall_clock import WallClock
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionState
 from proto.problem import Problem
 from store.errors import StoreError
-from store.protocol import Append, Change, Drop, Entry
+from store.protocol import Append, Change, Drop, Entry, Record
 
 ROLES = ("pipeline", "service")
 """Roles of graphs whose executions are durable where nobody says otherwise."""
@@ -69,6 +73,7 @@ class Interrupted(msgspec.Struct, frozen=True):
         last: the number of the last of them, or of the last one in the checkpoint.
         found: its last checkpoint, if there is one.
         verdict: ``stop`` where it was told to stop, ``drain`` likewise, "" otherwise.
+        breakpoints: that it had.
     """
 
     owner: str
@@ -78,12 +83,12 @@ class Interrupted(msgspec.Struct, frozen=True):
     last: int
     found: tuple[Progress, Checkpoint] | None = None
     verdict: str = ""
+    breakpoints: tuple[KeptBreakpoint, ...] = ()
 
     @property
     def is_told_to_pause(self) -> bool:
         """Whether the last such command was to pause, in the log or before its last checkpoint."""
-        verbs = [each.verb for each in self.entries if isinstance(each, Told) and each.verb in ("pause", "resume")]
-        return verbs[-1] == "pause" if verbs else self.found is not None and self.found[0].is_told_to_pause
+        return told_to_pause(self.entries, before=self.found is not None and self.found[0].is_told_to_pause)
 
 
 class DurableExecutions:
@@ -252,7 +257,8 @@ class DurableExecutions:
                 if suspended.id not in self._interrupted:  # somebody has ended it meanwhile
                     continue
                 kept = await self._numbered(owner, kept, entries, found)
-                await resume(Interrupted(owner, kept, graph, entries, last, found, verdict))
+                breakpoints = await self._breakpoints_of(owner, suspended.id)
+                await resume(Interrupted(owner, kept, graph, entries, last, found, verdict, breakpoints))
             except (EngineError, StoreError) as error:
                 if (
                     suspended.id in self._let_go or suspended.id in self._interrupted
@@ -263,6 +269,10 @@ class DurableExecutions:
             finally:
                 self._let_go.discard(suspended.id)
         return gone_on
+
+    async def _breakpoints_of(self, owner: str, execution_id: str) -> tuple[KeptBreakpoint, ...]:
+        body = await self._keeper.read(BREAKPOINTS, owner, execution_id)
+        return () if body is None else tuple(breakpoints_in(Record(BREAKPOINTS, owner, execution_id, body)))
 
     def let_go(self, execution_id: str) -> None:
         """Take note that an execution is one that goes on, from this moment.

@@ -12,6 +12,7 @@ import msgspec
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.handler import NO_EDGE, Message
 from engine.errors import CannotGoOnError
+from engine.execution.endings import BEGUN, TOLD
 from engine.execution.injection import Located
 from store.errors import StoreCorruptError
 from store.protocol import Stream
@@ -107,6 +108,23 @@ def entry_of(
     return Injected(
         first, tuple((node.id, name) for node, name in named), tuple(kept), is_final, is_beginning=is_beginning
     )
+
+
+def told_to_pause(entries: Sequence[Accepted], *, before: bool) -> bool:
+    """Return whether the last such command was to pause, in entries or before them."""
+    verbs = [each.verb for each in entries if isinstance(each, Told) and each.verb in ("pause", "resume")]
+    return verbs[-1] == "pause" if verbs else before
+
+
+def end_of_input_in(entries: Sequence[Accepted]) -> str:
+    """Return why no more messages come after entries; "" where more may."""
+    end_of_input = ""
+    for entry in entries:
+        if isinstance(entry, Injected) and (entry.is_beginning or entry.is_final):
+            end_of_input = BEGUN if entry.is_beginning else TOLD
+        elif isinstance(entry, Told) and entry.verb == "complete":
+            end_of_input = TOLD
+    return end_of_input
 
 
 def messages_in(graph: LoadedGraph, entry: Injected) -> list[Located]:

@@ -45,6 +45,7 @@ from engine.execution.revisions import Revision, Revisions
 from engine.execution.scopes import Scopes
 from engine.execution.snapshots import ReadableExecution
 from engine.execution.watched import Debugging
+from engine.keeping.records import KeptBreakpoint
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.wall_clock import WallClock
@@ -357,6 +358,9 @@ class Execution(ReadableExecution):
 
     def end_change(self) -> None:
         """Go on as before ``begin_change``."""
+
+    async def remember_breakpoints(self, kept: Sequence[KeptBreakpoint]) -> None:
+        """See to it that its breakpoints, which are these, outlive the process, where the execution does."""
 
     async def end_input(self) -> None:
         """Do what ``complete`` does, and wait where that takes time."""

@@ -5,17 +5,19 @@ the greatest number being the present one. An execution is one record, written w
 ended.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
+from proto.breakpoint import BreakpointRequest
 from proto.codec import MalformedJsonError, decode_as, encode
 from proto.component import ComponentDefinition
 from proto.execution import Completion, ExecutionError, ExecutionSnapshot, ExecutionState, LogEntry
 from proto.graph import GraphDefinition, TopologySummary
 from proto.statistics import ExecutionStatistics
 from store.errors import StoreCorruptError
-from store.protocol import Record, Removal
+from store.protocol import Record, RecordChange, Removal
 
 Shape = TypeVar("Shape")
 
@@ -23,6 +25,9 @@ COMPONENT, GRAPH, EXECUTION = "component", "graph", "execution"
 
 CHECKPOINT, PROGRESS = "checkpoint", "progress"
 """A moment of a durable execution, and how far its log is in that."""
+
+BREAKPOINTS = "breakpoints"
+"""Those of a durable execution, all in one record."""
 
 MODULE = "module"
 """The bytes of a WebAssembly module, by component and SHA-256: however many versions have it, each has it once."""
@@ -118,6 +123,18 @@ class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     durable: KeptBeginning | None = None
 
 
+class KeptBreakpoint(msgspec.Struct, frozen=True):
+    """A breakpoint, as it is kept.
+
+    Attributes:
+        id: unique in its execution.
+        wanted: as it was asked for.
+    """
+
+    id: str
+    wanted: BreakpointRequest
+
+
 def record_of_version(owner: str, graph_id: str, kept: KeptVersion) -> Record:
     """Return a version of a graph as a record."""
     return Record(GRAPH, owner, _key(graph_id, kept.number), encode(kept))
@@ -193,8 +210,24 @@ def cut_off(kept: KeptExecution) -> KeptExecution:
 
 
 def removals_of_checkpoint(owner: str, execution_id: str) -> list[Removal]:
-    """Return the removal of an execution's last checkpoint."""
-    return [Removal(CHECKPOINT, owner, execution_id), Removal(PROGRESS, owner, execution_id)]
+    """Return the removal of an execution's last checkpoint, and of what is kept beside it."""
+    return [Removal(kind, owner, execution_id) for kind in (CHECKPOINT, PROGRESS, BREAKPOINTS)]
+
+
+def record_of_breakpoints(owner: str, execution_id: str, kept: Sequence[KeptBreakpoint]) -> RecordChange:
+    """Return the breakpoints of an execution as a record; its removal where there are none."""
+    if not kept:
+        return Removal(BREAKPOINTS, owner, execution_id)
+    return Record(BREAKPOINTS, owner, execution_id, encode(kept))
+
+
+def breakpoints_in(record: Record) -> list[KeptBreakpoint]:
+    """Return the breakpoints in a record.
+
+    Raises:
+        StoreCorruptError: there are none in it.
+    """
+    return _decoded(record, list[KeptBreakpoint])
 
 
 def removal_of_execution(owner: str, execution_id: str) -> Removal:

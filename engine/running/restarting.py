@@ -15,6 +15,7 @@ from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import Interrupted
 from engine.execution.lifecycle import TERMINAL
 from engine.execution.revisions import Revision
+from engine.handle import debugger_of
 from engine.history import Finished
 from engine.journal.recordings import Recordings
 from engine.keeping.keeper import Keeper
@@ -105,7 +106,8 @@ class Restarting:
             values = await self._assembly.beginning_again(graph, way)
         account = self._assembly.open_account(graph, (), values.used_bytes)
         if progress is not None and checkpoint is not None:  # the command counts, and not how far it had come
-            checkpoint = msgspec.structs.replace(checkpoint, is_paused=interrupted.is_told_to_pause)
+            waits = interrupted.is_told_to_pause or bool(interrupted.breakpoints)
+            checkpoint = msgspec.structs.replace(checkpoint, is_paused=waits)
         try:
             if checkpoint is not None:
                 await refuse_unfit(checkpoint, graph, account)
@@ -127,6 +129,9 @@ class Restarting:
             raise
         self._executions.underway[execution.id] = execution
         self._spawn(partial(self._executions.run, execution, account))
+        if interrupted.breakpoints:  # before anything passes them
+            await execution.started.wait()
+            await debugger_of(execution, self._library).begin_again(interrupted.breakpoints)
         await execution.go_on(drain=interrupted.verdict == "drain")
 
     async def suspend(self) -> None:
