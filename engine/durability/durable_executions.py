@@ -5,6 +5,7 @@ They come with it and go with its end, each time together.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 
 import msgspec
@@ -290,13 +291,14 @@ class DurableExecutions:
         last = position
         verdict = ""
         breaks = Breaks()
-        async for entry in self._keeper.entries(stream_of(owner, execution_id), position):
-            accepted = decode_entry(entry.body)
-            last = entry.number
-            if isinstance(accepted, Told) and accepted.verb in ("stop", "drain"):
-                verdict = accepted.verb
-            entries.append(accepted)
-            await breaks.offer()
+        async with aclosing(self._keeper.entries(stream_of(owner, execution_id), position)) as found:
+            async for entry in found:
+                accepted = decode_entry(entry.body)
+                last = entry.number
+                if isinstance(accepted, Told) and accepted.verb in ("stop", "drain"):
+                    verdict = accepted.verb
+                entries.append(accepted)
+                await breaks.offer()
         return tuple(entries), last, verdict
 
     async def _numbered(

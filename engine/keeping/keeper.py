@@ -5,8 +5,8 @@ written together with those of others, a moment later, because nobody is promise
 a disk. Without a store nothing is kept, and nothing here costs anything.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 import trio
@@ -149,15 +149,16 @@ class Keeper:
         record = None if self._store is None else await self._store.read(kind, owner, key)
         return None if record is None else record.body
 
-    async def entries(self, stream: Stream, after: int = 0) -> AsyncIterator[Entry]:
+    async def entries(self, stream: Stream, after: int = 0) -> AsyncGenerator[Entry]:
         """Yield the entries of a stream with greater numbers than ``after``, in order.
 
         Raises:
             StoreError: they cannot be read.
         """
         if self._store is not None:
-            async for entry in self._store.read_entries(stream, after + 1):
-                yield entry
+            async with aclosing(self._store.read_entries(stream, after + 1)) as entries:
+                async for entry in entries:
+                    yield entry
 
     async def streams(self, kind: str) -> list[tuple[str, str]]:
         """Return owner and key of each stream of a kind.
