@@ -88,7 +88,7 @@ class Interrupted(msgspec.Struct, frozen=True):
 
     @property
     def is_told_to_pause(self) -> bool:
-        """Whether the last such command was to pause, in the log or before its last checkpoint."""
+        """True where the last such command was to pause, in the log or before its last checkpoint."""
         return told_to_pause(self.entries, before=self.found is not None and self.found[0].is_told_to_pause)
 
 
