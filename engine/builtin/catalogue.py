@@ -1,4 +1,7 @@
-"""All built-in components: the specification's in its order, our own, the platform's, steps of routines."""
+"""All built-in components: the specification's in its order, the platform's, steps of routines, and our own.
+
+Programs of the platform show the beginning of a list, so what it does not know stands at the end.
+"""
 
 from collections.abc import Callable
 
@@ -71,6 +74,21 @@ def builtins(
         ACCUMULATOR,
         http_request(open_http_client),
         json_transform(workers),
+        IO_PASSTHROUGH,
+        COLLECT,
+        IO_LOG,
+        IO_DELAY,
+        FIELD_MAP,
+        FIELD_FILTER,
+        SWITCH,
+        ARITHMETIC,
+        LATEST,
+        JOIN,
+        WINDOW,
+        ROLLUP,
+        TIMER,
+        *sinks(sink or KeptSink()),
+        *ROUTINE_STEPS,
         EACH,
         GATHER,
         GROUP,
@@ -90,20 +108,5 @@ def builtins(
         SORT,
         AGGREGATE,
         ENRICH,
-        IO_PASSTHROUGH,
-        COLLECT,
-        IO_LOG,
-        IO_DELAY,
-        FIELD_MAP,
-        FIELD_FILTER,
-        SWITCH,
-        ARITHMETIC,
-        LATEST,
-        JOIN,
-        WINDOW,
-        ROLLUP,
         GENERATE,
-        TIMER,
-        *sinks(sink or KeptSink()),
-        *ROUTINE_STEPS,
     )
