@@ -17,6 +17,12 @@ def timestamp_of(epoch_seconds: float) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def timestamp_of_ms(ms: int) -> str:
+    """Return a moment in whole milliseconds since the epoch in the same form, exactly, also in distant years."""
+    seconds, rest = divmod(ms, 1000)
+    return timestamp_of(seconds).replace(".000Z", f".{rest:03}Z")
+
+
 class WallClock:
     """The time of day.
 

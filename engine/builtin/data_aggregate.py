@@ -16,7 +16,7 @@ import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.aggregates import Aggregation, Operation, fact_of
-from engine.builtin.parts.event_time import time_ms, time_text
+from engine.builtin.parts.event_time import time_ms
 from engine.builtin.parts.fields import Field
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.keyed import Keyed
@@ -36,6 +36,7 @@ from engine.contracts.handler import (
     Outcome,
     Snapshot,
 )
+from engine.wall_clock import timestamp_of_ms
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -241,7 +242,7 @@ class Aggregate(Keyed):
         emissions: list[Emission] = []
         for key, (begin, end), window in closed:
             whose = {"key": key} if self._key.exists else {}
-            times = {"from": time_text(begin), "to": time_text(end), "count": window.count}
+            times = {"from": timestamp_of_ms(begin), "to": timestamp_of_ms(end), "count": window.count}
             names = [each.name for each in self._aggregations]
             said = dict(zip(names, [amount.text() for amount in window.amounts], strict=True))
             emissions.append((_OUT, encode({**whose, **times, **said})))

@@ -40,9 +40,3 @@ def _read(text: bytes) -> int | None:
             return None
         ms = int(number // 1)
     return ms if 0 <= ms <= LATEST_MS else None
-
-
-def time_text(ms: int) -> str:
-    """Return a time as ISO 8601 in UTC, with milliseconds."""
-    at = datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

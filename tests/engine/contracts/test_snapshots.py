@@ -28,12 +28,13 @@ from engine.limits import EngineLimits
 from tests.checks import kept_by, seen_of
 from tests.engine.contracts.test_handler_contract import BUILTIN
 
-CATALOGUE = [component.definition.id for component in builtins()]
+RECEIVING = [component for component in builtins() if component.definition.ports.inputs]
+"""Without those that only produce: what they keep is their position (tests/engine/execution/test_producing.py)."""
+
+CATALOGUE = [component.definition.id for component in RECEIVING]
 
 BUILT_IN: Mapping[str, Component] = {
-    component.definition.id: component
-    for component in builtins()
-    if not isinstance(component, ExpressionComponent)
+    component.definition.id: component for component in RECEIVING if not isinstance(component, ExpressionComponent)
 }
 
 SEEDS = range(8)

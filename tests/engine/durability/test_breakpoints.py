@@ -36,7 +36,7 @@ async def wait_hit(runtime: Runtime, execution_id: str) -> None:
 
 @pytest.mark.parametrize("way", ["kill", "rest"])
 async def test_what_stood_still_for_a_breakpoint_goes_on_after_a_restart(tmp_path: Path, way: str) -> None:
-    """Nothing holds it there, and nobody has paused it."""
+    """It stands still once more, because the breakpoint goes on, too; nothing else holds it, or has paused it."""
     with trio.CancelScope() as process:
         async with kept_runtime(tmp_path) as runtime:
             execution = await stopped(runtime)
@@ -46,6 +46,9 @@ async def test_what_stood_still_for_a_breakpoint_goes_on_after_a_restart(tmp_pat
                 process.cancel()
                 await trio.lowlevel.checkpoint()
     async with kept_runtime(tmp_path) as runtime:
+        await wait_hit(runtime, execution)
+        assert runtime.execution(execution).head().state is ExecutionState.PAUSED
+        await runtime.execution(execution).release("b1", "continue")
         await runtime.execution(execution).wait_quiescent()
         assert [bytes(each.value) for each in runtime.execution(execution).outputs()] == [b"1"]
 

@@ -20,7 +20,20 @@ def test_the_guest_imports_nothing_and_exports_the_abi() -> None:
     """No host function, no WASI: there is nothing to call."""
     module = wasmtime.Module(wasmtime.Engine(), javascript.read_guest())
     assert [(wanted.module, wanted.name) for wanted in module.imports] == []
-    names = {"abi", "status", "awaited", "input", "open", "process", "close", "flush", "chain", "relay", "select"}
+    names = {
+        "abi",
+        "status",
+        "awaited",
+        "input",
+        "open",
+        "process",
+        "close",
+        "flush",
+        "chain",
+        "relay",
+        "select",
+        "next",
+    }
     assert {export.name for export in module.exports} == {"memory", "_initialize", *(f"symbia_{n}" for n in names)}
 
 
