@@ -54,7 +54,12 @@ class Console:
         self._root = f"{process.url}/console/"
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        page.on("console", self._note)
+
+    def _note(self, said: Any) -> None:
+        """Take note of a complaint; a browser has one for each answer 404, also for what is not noted yet."""
+        if said.type == "error" and not said.location.get("url", "").endswith("/lineage"):
+            self.faults.append(f"{said.text} {said.location.get('url', '')}")
 
     def go(self, place: str = "") -> None:
         """Go to a view."""

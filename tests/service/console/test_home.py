@@ -52,8 +52,9 @@ def test_commands_are_found_and_run_by_the_keyboard(browser: Any, service: Proce
         console.go()
         page.get_by_role("heading", name="Running now").wait_for()
         page.keyboard.press("Control+k")
+        page.get_by_role("dialog").wait_for()
         page.keyboard.type("new comp")
-        page.get_by_role("option", name="New component").wait_for()
+        page.get_by_role("option", name="New component", selected=True).wait_for()
         assert console.axe() == []
         page.keyboard.press("Enter")
         page.wait_for_url("**/#/component/new")
@@ -66,6 +67,7 @@ def test_commands_are_found_and_run_by_the_keyboard(browser: Any, service: Proce
         page.keyboard.press("Enter")
         console.node("logger").wait_for(state="detached")
         page.keyboard.press("Control+k")
+        page.get_by_role("dialog").wait_for()
         page.keyboard.type("no such thing")
         page.get_by_text("Nothing found.").last.wait_for()
         console.shoot("commands")
