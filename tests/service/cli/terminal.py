@@ -7,7 +7,9 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -51,6 +53,19 @@ class Terminal:
         while text not in self.shown:
             if not self._read():
                 raise AssertionError(f"{text!r} was never shown: {self.shown}")
+
+    def wait_waiting(self) -> None:
+        """Wait until the command waits for something, in the kernel.
+
+        A signal that comes on the way into a read is noticed by Python when that read ends, and not before.
+        """
+        looks = 0
+        while looks < 5:
+            state = (
+                Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+            )
+            looks = looks + 1 if state == "S" else 0
+            time.sleep(0.01)
 
     def press(self, text: bytes) -> None:
         """Type this."""

@@ -106,6 +106,7 @@ def test_ctrl_c_ends_the_reading_of_a_file(tmp_path: Path, verb: str) -> None:
     os.mkfifo(pipe)
     with Terminal(verb, str(pipe)) as terminal:
         with pipe.open("wb"):  # opens when the command has opened it, too
+            terminal.wait_waiting()
             terminal.press(CTRL_C)
             assert terminal.wait() == 130
         assert "Traceback" not in terminal.shown
