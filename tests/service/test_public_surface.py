@@ -13,7 +13,7 @@ import click
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.cooperative.slices import at_once
+from engine.cooperative.slices import in_slices
 from engine.errors import EngineError
 from engine.runtime import open_runtime
 from proto import events
@@ -52,7 +52,7 @@ async def surface() -> str:
     async with open_live_runtime() as live:
         commands = sorted(live.open_client().session._commands)
     lines = [
-        *_routes(at_once(openapi_document(application))),
+        *_routes(await in_slices(openapi_document(application))),
         *(f"command {name}" for name in commands),
         *sorted(f"event {shape.name} {_fields(shape)}" for shape in get_args(events.Event)),
         *(f"setting {' '.join(row.variables)} = {row.default}" for row in TABLE),

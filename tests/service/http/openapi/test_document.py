@@ -9,7 +9,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 from quart import Quart
 
-from engine.cooperative.slices import at_once
+from engine.cooperative.slices import in_slices
 from engine.runtime import open_runtime
 from proto.codec import decode
 from service.app import create_app
@@ -40,7 +40,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 async def test_the_document_is_valid() -> None:
     """It is OpenAPI 3.1 by the standard's own schema, with the title and server that the platform reads."""
-    document = at_once(openapi_document(await application()))
+    document = await in_slices(openapi_document(await application()))
     validate(document)
     assert (document["openapi"], document["info"]["title"], document["info"]["version"]) == (
         "3.1.0",
@@ -53,7 +53,7 @@ async def test_the_document_is_valid() -> None:
 async def test_every_route_is_in_the_document_and_back() -> None:
     """Each route is described at the servers that it is served at, but redirects to others and the console."""
     app = await application()
-    document = at_once(openapi_document(app))
+    document = await in_slices(openapi_document(app))
     described = {
         (method, server["url"].rstrip("/") + path)
         for method, path, _ in operations(document)
@@ -72,7 +72,7 @@ async def test_every_route_is_in_the_document_and_back() -> None:
 
 async def test_names_are_unique_and_everything_has_words() -> None:
     """Clients are generated from operation ids; people read summaries, and the reason for each status."""
-    document = at_once(openapi_document(await application()))
+    document = await in_slices(openapi_document(await application()))
     found = list(operations(document))
     assert len({described["operationId"] for _, _, described in found}) == len(found)
     tags = {tag["name"] for tag in document["tags"]}
@@ -84,7 +84,7 @@ async def test_names_are_unique_and_everything_has_words() -> None:
 
 async def test_examples_fit_their_schemas() -> None:
     """Every example in the document is what its schema asks for."""
-    document = at_once(openapi_document(await application()))
+    document = await in_slices(openapi_document(await application()))
     checked = 0
     for _, _, described in operations(document):
         contents = [*described.get("requestBody", {}).get("content", {}).values()]
@@ -163,7 +163,7 @@ async def test_answers_fit_the_document(method: str, path: str, body: Any) -> No
 
 async def test_the_wrong_does_not_fit() -> None:
     """The schemas are no empty promises: a graph without nodes and an edge without an end do not fit."""
-    document = at_once(openapi_document(await application()))
+    document = await in_slices(openapi_document(await application()))
     schema = document["paths"]["/graphs"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     validator = validator_of(document, schema)
     validator.validate(QUICK_REFERENCE)
@@ -176,7 +176,7 @@ async def test_the_wrong_does_not_fit() -> None:
 async def test_credentials_are_asked_for_where_the_service_asks(authenticated: bool) -> None:
     """An operation names its credentials, and 401, exactly where the service refuses to go on without them."""
     app = await application()
-    document = at_once(openapi_document(app, authenticated=authenticated))
+    document = await in_slices(openapi_document(app, authenticated=authenticated))
     validate(document)
     asking = {described["operationId"] for _, _, described in operations(document) if "security" in described}
     closed = {
@@ -216,7 +216,7 @@ async def test_the_document_is_made_of_json() -> None:
     async with open_service() as service:
         reply = await service.client.get("/docs/openapi.json")
         assert reply.headers["Content-Type"] == "application/json"
-        assert decode(reply.content) == spelled_out(at_once(openapi_document(await application())))
+        assert decode(reply.content) == spelled_out(await in_slices(openapi_document(await application())))
 
 
 async def test_the_document_says_what_the_service_does() -> None:

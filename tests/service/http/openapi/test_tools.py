@@ -7,7 +7,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from engine.cooperative.slices import at_once
+from engine.cooperative.slices import in_slices
 from engine.runtime import open_runtime
 from service.app import create_app
 from service.http.openapi.document import openapi_document
@@ -55,7 +55,7 @@ OFFERED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 async def served() -> dict[str, Any]:
     """The document as it is served."""
     async with open_runtime() as runtime:
-        return spelled_out(at_once(openapi_document(create_app(runtime, Settings(), Readiness()))))
+        return spelled_out(await in_slices(openapi_document(create_app(runtime, Settings(), Readiness()))))
 
 
 async def tools() -> dict[str, Tool]:
