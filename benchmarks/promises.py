@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from benchmarks.families import bodies, breakpoints, http, latency, nested, recording, sandbox, startup
+from benchmarks.families import bodies, breakpoints, durable, http, latency, nested, recording, sandbox, startup
 from benchmarks.families.latency import HOP_ALONE, HOP_BARE, HOP_LOADED
 from benchmarks.families.routing import SHAPES
 from benchmarks.families.sockets import ALONE as NO_CLIENTS
@@ -109,6 +109,18 @@ PROMISES = (
         recording.OFF,
     ),
     Promise("hops, everything noted", recording.HOPS, recording.FULL, "at least", 60_000, unit="hops/s"),
+    Promise(
+        "inject one message, on disk, p50", durable.INJECT, f"{durable.DURABLE}, p50", "at most", 1.5, unit="ms"
+    ),
+    Promise(
+        "batches of 500, on disk",
+        durable.MANY,
+        f"{http.BATCHES}, {durable.DURABLE}",
+        "at least",
+        50_000,
+        unit="messages/s",
+    ),
+    Promise("a restart with 100 durable executions", durable.RESTART, durable.READY, "at most", 3_000, unit="ms"),
     Promise("`serve` until its first reply", startup.CLOCK, startup.FIRST_REPLY, "at most", 1_000, unit="ms"),
 )
 
