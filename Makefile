@@ -76,7 +76,9 @@ LONG := tests/fuzz tests/stalls tests/deploy tests/mutants/test_mutants.py tests
 	tests/service/test_server.py tests/service/test_kept_service.py tests/service/test_seat_taken_over.py \
 	tests/service/watchdog tests/service/cli/test_streams.py tests/service/cli/test_signals.py \
 	tests/service/cli/test_doctor.py tests/service/folders/test_serving_folders.py tests/service/network/test_relay.py \
-	tests/service/observability/test_log_stream.py
+	tests/service/observability/test_log_stream.py tests/service/test_moments.py tests/service/test_recordings.py \
+	tests/service/cli/test_recordings.py tests/service/http/routes/test_trials.py tests/engine/testing/test_trial.py \
+	tests/service/cli/test_run_results.py
 SHORT := --ignore tests/attacks $(LONG:%=--ignore %)
 
 test: check
